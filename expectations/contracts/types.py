@@ -166,7 +166,14 @@ class Table:
                 Column(name=self.interval.start, type=self.interval.type, description=f"Start of {kind}, inclusive"),
                 Column(name=self.interval.end, type=self.interval.type, description=f"End of {kind}, exclusive; null: current"),
             ]
-        if self.interval or self.write is Write.CHANGED:
+        if self.write is Write.REVISIONS:
+            added += [
+                Column(name="revision", type="int", description="0 as first published, then one more for every correction", nullable=False),
+                Column(name="known_at", type="timestamp", description="When this revision could be known, UTC", nullable=False),
+            ]
+        if self.write is Write.CHANGED:
+            added.append(Column(name="updated_at", type="timestamp", description="Last change of the content, UTC", nullable=False))
+        if self.interval or self.write in {Write.CHANGED, Write.REVISIONS}:
             added.append(Column(name="row_hash", type="bigint", description="xxhash64 of the content columns"))
         return (*added, *self.technical)
 

@@ -1,0 +1,70 @@
+"""What ran and on what: ops.run, read without a JVM, so that a rerun with equal inputs ends before one starts."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expectations.contracts import ops
+from jobs import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from conf.settings import Settings
+    from expectations.contracts.types import Table
+    from jobs.context import JobContext, JobReport, Request
+
+CODE = ("conf", "expectations", "features", "jobs")
+
+
+@functools.cache
+def code_version() -> str:
+    """Digest of the code and conf that decide results: a changed program is a changed input."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for folder in CODE:
+        for path in sorted([*(root / folder).rglob("*.py"), *(root / folder).rglob("*.yml")]):
+            digest.update(str(path.relative_to(root)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def runs(settings: Settings, request: Request) -> list[dict[str, Any]]:
+    """Finished runs of a job, scope and partition, oldest first: one dict per run, columns of ops.run."""
+    import pyarrow.dataset as ds
+
+    opened = tables.log(settings, ops.RUN)
+    if opened is None:
+        return []
+    opened = tables.DeltaLog(tables.location(settings, ops.RUN))
+    mine = (ds.field("job") == request.job) & (ds.field("scope") == request.scope) & (ds.field("partition") == request.partition)
+    found: list[dict[str, Any]] = opened.to_pyarrow_dataset().to_table(filter=mine).to_pylist()
+    return sorted(found, key=lambda run: run["finished_at"])
+
+
+def versions_until(settings: Settings, inputs: Sequence[Table], request: Request) -> dict[str, int]:
+    """Per input table the newest version that touched a date up to the request's; -1 when there is none.
+
+    A later night's rows leave it as it was, a late row of an earlier date raises it: that is what makes a date stale.
+    """
+    until = str(request.until)
+    found = {}
+    for table in inputs:
+        concerning = (note["version"] for note in tables.commits(settings, table) if note.get("first_date", "") <= until)
+        found[table.full_name] = next(iter(concerning), -1)
+    return found
+
+
+def record(context: JobContext, report: JobReport, *, inputs: str, seconds: float, peak_mb: int, finished_at: datetime) -> None:
+    """Append the run to ops.run: the last thing that a job does."""
+    request = context.request
+    row = (
+        context.run_id, request.job, request.scope, request.partition, context.generation, inputs, json.dumps(dict(report.outputs)),
+        json.dumps(dict(report.rows)), json.dumps(dict(report.figures), default=str), seconds, peak_mb, code_version(), finished_at,
+    )  # fmt: skip
+    tables.append(context, ops.RUN, context.spark.createDataFrame([row], ops.RUN.ddl))

@@ -1,0 +1,124 @@
+"""How every job runs: lock → ledger → (nothing to do | session → job → ledger), one JSON line at the end."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conf import settings as conf
+from jobs import ledger, lock
+from jobs.context import JobContext, JobReport, Request, new_run_id, now, parse_date
+from jobs.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from conf.settings import Settings
+    from expectations.contracts.types import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A program: what it reads, what it writes, how it runs.
+
+    inputs feed the ledger's no-op check (by version), unless `fingerprint` says what the run stands on instead.
+    """
+
+    name: str
+    run: Callable[[JobContext], JobReport]
+    inputs: tuple[Table, ...] = ()
+    outputs: tuple[Table, ...] = ()
+    fingerprint: Callable[[Settings, Request], Any] | None = None
+
+
+def add_date_arguments(parser: argparse.ArgumentParser) -> None:
+    """--as-of D, or --from A --to B; --force."""
+    parser.add_argument("--as-of", metavar="DATE", help="one business date")
+    parser.add_argument("--from", dest="since", metavar="DATE", help="first business date of a range")
+    parser.add_argument("--to", dest="until", metavar="DATE", help="last business date of a range")
+    parser.add_argument("--force", action="store_true", help="run again although nothing changed")
+
+
+def request_of(job: str, arguments: argparse.Namespace, *, scope: str = "", **options: Any) -> Request:
+    """The request that a command line stands for. Raises UsageError."""
+    single, since, until = arguments.as_of, arguments.since, arguments.until
+    if bool(single) == bool(since or until) or bool(since) != bool(until):
+        raise UsageError("Give either --as-of DATE, or --from DATE and --to DATE")
+    first, last = (single, single) if single else (since, until)
+    return Request(
+        job=job, since=parse_date(first), until=parse_date(last), scope=scope, force=arguments.force, options=options
+    )
+
+
+def load_settings() -> Settings:
+    """The deployment's settings. Raises ConfigurationError."""
+    try:
+        return conf.load()
+    except conf.SettingsError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def execute(job: Job, request: Request) -> int:
+    """Run the job under its lock, or say that there is nothing to do. Returns 0; other exit codes come as errors."""
+    settings = load_settings()
+    started, started_at = time.monotonic(), now()
+    with lock.held(settings.locks, f"{request.job}-{request.scope}-{request.partition}"):
+        stands_on = job.fingerprint(settings, request) if job.fingerprint else ledger.versions_until(settings, job.inputs, request)
+        inputs = json.dumps({"code": ledger.code_version(), "inputs": stands_on}, sort_keys=True, default=str)
+        earlier = ledger.runs(settings, request)
+        if earlier and earlier[-1]["inputs"] == inputs and not request.force:
+            _say({"job": request.job, "scope": request.scope, "partition": request.partition, "state": "nothing to do", "run_id": earlier[-1]["run_id"]})
+            return 0
+        report = _run(job, request, settings, generation=len(earlier), inputs=inputs, started=started, started_at=started_at)
+    _say(report)
+    return 0
+
+
+def _run(job: Job, request: Request, settings: Settings, *, generation: int, inputs: str, started: float, started_at: Any) -> dict[str, Any]:
+    from jobs import session
+
+    spark = session.build(settings, name=f"{request.job} {request.scope} {request.partition}")
+    try:
+        context = JobContext(
+            settings=settings, request=request, spark=spark, run_id=new_run_id(), generation=generation, started_at=started_at
+        )
+        report = job.run(context)
+        seconds, peak_mb = round(time.monotonic() - started, 2), peak_memory_mb()
+        ledger.record(context, report, inputs=inputs, seconds=seconds, peak_mb=peak_mb, finished_at=now())
+    finally:
+        spark.stop()
+    return {
+        "job": request.job, "scope": request.scope, "partition": request.partition, "state": "done", "run_id": context.run_id,
+        "seconds": seconds, "peak_mb": peak_mb, "rows": dict(report.rows), "outputs": dict(report.outputs),
+    }  # fmt: skip
+
+
+def peak_memory_mb() -> int:
+    """Peak resident memory of this process and its children (the JVM), in MiB; 0 where /proc is not there."""
+    total = 0
+    for process in [Path("/proc/self"), *_children(Path("/proc/self"))]:
+        try:
+            status = (process / "status").read_text(encoding="utf-8")
+        except OSError:
+            continue
+        total += next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
+    return total // 1024
+
+
+def _children(process: Path) -> list[Path]:
+    try:
+        ids = [pid for task in (process / "task").iterdir() for pid in (task / "children").read_text(encoding="utf-8").split()]
+    except OSError:
+        return []
+    found = [Path("/proc") / pid for pid in ids]
+    return [*found, *(below for child in found for below in _children(child))]
+
+
+def _say(report: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(report, default=str) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,61 @@
+"""One Spark session for the whole test run, and a context on a fresh folder per test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from conf import settings as conf
+from conf.settings import Settings
+from jobs.context import JobContext, Request, new_run_id, now
+
+os.environ["KEQUN_ENV"] = "ci"
+SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    from jobs import session
+
+    built = session.build(conf.load("ci", variables={"KEQUN_HOME": str(tmp_path_factory.mktemp("session"))}), name="tests")
+    yield built
+    built.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return conf.load("ci", variables={"KEQUN_HOME": str(tmp_path)})
+
+
+@pytest.fixture
+def context_for(spark: SparkSession, settings: Settings) -> Callable[..., JobContext]:
+    """context_for(job, since, until, scope=, generation=): a context as the runner would make it."""
+
+    def make(
+        job: str = "test", since: date = date(2026, 1, 31), until: date | None = None, *, scope: str = "", generation: int = 0
+    ) -> JobContext:
+        request = Request(job=job, since=since, until=until or since, scope=scope)
+        return JobContext(
+            settings=settings, request=request, spark=spark, run_id=new_run_id(), generation=generation, started_at=now()
+        )
+
+    return make
+
+
+@pytest.fixture
+def context(context_for: Callable[..., JobContext]) -> JobContext:
+    return context_for()
+
+
+@pytest.fixture
+def berka() -> Path:
+    """The public Berka files, where they are; the product never needs them."""
+    folder = SHARED / "data" / "berka"
+    if not folder.exists():
+        pytest.skip("the Berka files are not beside this checkout")
+    return folder
