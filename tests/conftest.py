@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
@@ -15,6 +16,9 @@ from conf.settings import Settings
 from jobs.context import JobContext, Request, new_run_id, now
 
 os.environ["KEQUN_ENV"] = "ci"
+hypothesis.settings.register_profile("ci", max_examples=10, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 SHARED = Path(__file__).parents[1].parent / "shared"
 
 
