@@ -59,6 +59,7 @@ class Column:
     minimum: int | None = None
     maximum: int | None = None
     sensitivity: Sensitivity = Sensitivity.C1
+    is_content: bool = True  # false: carried along (dates, versions), a change of it alone is no change of the row
 
     def row_rules(self) -> tuple[RowRule, ...]:
         """The row rules that this column's constraints stand for; ids are `<column>_<constraint>`."""
@@ -183,8 +184,8 @@ class Table:
 
     @property
     def content(self) -> tuple[str, ...]:
-        """Columns whose change is a change of the row: neither key, nor interval, nor technical."""
-        return tuple(c.name for c in self.columns if c.name not in self.key)
+        """Columns whose change is a change of the row: neither key, nor interval, nor technical, nor carried along."""
+        return tuple(c.name for c in self.columns if c.is_content and c.name not in self.key)
 
     @property
     def ddl(self) -> str:
