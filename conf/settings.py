@@ -97,6 +97,11 @@ class Schedule(_Part):
     active: bool
 
 
+class Publish(_Part):
+    control_group_salt: str
+    control_group_share: float
+
+
 class Retention(_Part):
     daily_rows_days: int
     vacuum_hours: int
@@ -113,6 +118,7 @@ class Settings(_Part):
     quality: Quality
     models: Models
     schedule: Schedule
+    publish: Publish
     retention: Retention
 
     @property

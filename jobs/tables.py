@@ -461,11 +461,11 @@ def append_revisions(context: JobContext, table: Table, frame: DataFrame) -> Wri
         new.unpersist()
 
 
-def merge_changed(context: JobContext, table: Table, frame: DataFrame) -> Written:
+def merge_changed(context: JobContext, table: Table, frame: DataFrame, *, may_be_empty: bool = False) -> Written:
     """Make the table equal to `frame` by key; touch only rows whose content hash differs, remove those that left.
 
     frame: one row per key in the contract's columns; `updated_at` becomes the run's start for touched rows only.
-    Raises DataRejectedError for an empty frame, since it would remove everybody.
+    Raises DataRejectedError for an empty frame unless `may_be_empty`, since it would remove everybody.
     """
     from delta.tables import DeltaTable
     from pyspark.sql import functions as F
@@ -490,7 +490,7 @@ def merge_changed(context: JobContext, table: Table, frame: DataFrame) -> Writte
         )  # fmt: skip
         assert counted is not None  # noqa: S101 an aggregate without groups has one row
         figures: dict[str, Any] = counted.asDict()
-        if not figures["rows_in"]:
+        if not figures["rows_in"] and not may_be_empty:
             raise DataRejectedError(f"Nothing to publish to [{table.full_name}]; an empty frame would remove everybody")
         figures["unchanged"] = figures["rows_in"] - figures["inserted"] - figures["updated"]
         if not (figures["inserted"] or figures["updated"] or figures["removed"]):
