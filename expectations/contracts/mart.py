@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from expectations.contracts.odcs import Contract
+from expectations.contracts.scores import BANDS, REASON_CODES
 from expectations.contracts.types import Column, RowRule, Sensitivity, Severity, Table, Write
 
 C2 = Sensitivity.C2
-BANDS = ("high", "medium", "low")
 SCHEMES = ("asset_tier", "behaviour", "risk_value")
+
+# Reasons of a churn score that say how somebody repays: early warning, hence shown as "other".
+WITHHELD_REASONS = ("credit",)
+PUBLISHED_REASONS = tuple(code for code in REASON_CODES if code not in WITHHELD_REASONS)
 
 # Reasons leave the bank as codes. INTERNAL stands for every reason that must not be told to anybody outside the
 # departments concerned (collections, and whatever compliance adds), together, so that none can be told from another.
@@ -59,7 +63,9 @@ def _segment(scheme: str, title: str) -> tuple[Column, ...]:
 CUSTOMER_KEY = Column(
     name="customer_key", type="bigint", description="Keyed hash of the customer's source id", nullable=False, sensitivity=C2
 )
-AS_OF_DATE = _carried("as_of_date", "date", "As-of date of the publication that last changed the row; for that of the table see ops.publish_log")
+AS_OF_DATE = _carried(
+    "as_of_date", "date", "As-of date of the publication that last changed the row; for that of the table see ops.publish_log"
+)
 CONTRACT_VERSION = _carried("contract_version", "string", "Version of the contract that the row was written under")
 RUN_ID = _carried("run_id", "string", "Run that last changed the row, see ops.run")
 
@@ -83,9 +89,9 @@ CUSTOMER_360 = Table(
         Column(name="churn_probability", type="decimal(5,4)", description="Calibrated probability of becoming inactive; null: no model in force",
                unit="share", minimum=0, maximum=1, sensitivity=C2),
         _text("churn_band", "Band of churn_probability", one_of=BANDS),
-        _text("churn_reason_1", "Strongest reason, a code of the reason catalogue"),
-        _text("churn_reason_2", "Second reason"),
-        _text("churn_reason_3", "Third reason"),
+        _text("churn_reason_1", "Strongest reason, a code of the reason catalogue", one_of=PUBLISHED_REASONS),
+        _text("churn_reason_2", "Second reason", one_of=PUBLISHED_REASONS),
+        _text("churn_reason_3", "Third reason", one_of=PUBLISHED_REASONS),
         _carried("churn_model_version", "string", "Registered version of the churn model", nullable=True),
         Column(name="value_12m", type="decimal(18,2)", description="Expected realised margin over the next 12 months; null: no model in force",
                unit="base currency", sensitivity=C2),
