@@ -41,6 +41,7 @@ class Book:
     carried: Ints  # cards: what of the statement before was not paid
     is_default: Bools
     is_dormant: Bools
+    rolls_over: Bools  # recurring deposits: a new plan follows
     pause_until: Ints  # by customer in slot 0: a quiet spell that is no departure
     device: Ints  # by customer in slot 0: which telephone
 
@@ -48,7 +49,7 @@ class Book:
     def empty(cls, size: int) -> Book:
         """No accounts."""
         book = {field.name: np.zeros((size, c.SLOTS), dtype=np.int64) for field in fields(cls)}
-        flags = {name: np.zeros((size, c.SLOTS), dtype=bool) for name in ("is_open", "is_default", "is_dormant")}
+        flags = {name: np.zeros((size, c.SLOTS), dtype=bool) for name in ("is_open", "is_default", "is_dormant", "rolls_over")}
         never = {name: np.full((size, c.SLOTS), NEVER) for name in ("matures", "overdue_since")}
         return cls(**{**book, **flags, **never, "generation": np.full((size, c.SLOTS), -1)})  # type: ignore[arg-type]
 
@@ -185,7 +186,7 @@ def open_loan(rng: Generator, book: Book, people: Population, who: Ints, *, slot
 
 def _age_loan(book: Book, who: Ints, slot: int, *, elapsed: Ints, start: int) -> None:
     """Bring loans to where `elapsed` punctual instalments leave them."""
-    book.opened[who, slot] = start - np.rint(elapsed * MONTH_DAYS)
+    book.opened[who, slot] = start - 15 - np.rint(elapsed * MONTH_DAYS)
     book.matures[who, slot] = matures_after(book.opened[who, slot], book.months[who, slot])
     monthly = book.rate[who, slot] / 12_000_000
     left = book.principal[who, slot] * (1 + monthly) ** elapsed - book.instalment[who, slot] * ((1 + monthly) ** elapsed - 1) / monthly

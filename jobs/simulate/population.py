@@ -156,7 +156,13 @@ def _trouble(rng: Generator, people: dict[str, object], *, start: int, end: int)
     distressed = chance(rng, 0.035, size)
     distress_from = rng.integers(start, end + 1, size)
     pattern = choice(rng, (0.995, 0.002, 0.002, 0.001), size)
-    pattern = np.where(np.asarray(people["archetype"]) == c.PROSPECT, c.NO_PATTERN, pattern)
+    archetype, opened = np.asarray(people["archetype"]), np.asarray(people["open_day"])
+    pattern = np.where((archetype == c.PROSPECT) | (opened >= start - 400), c.NO_PATTERN, pattern)
+    woken = pattern == c.REACTIVATED  # asleep since long before, until the pattern's day
+    never = {name: np.where(woken, NEVER, np.asarray(people[name])) for name in ("fade_day", "silent_day", "return_day")}
+    people["departure"] = np.where(woken, c.STAYS, np.asarray(people["departure"]))
+    people["dormant_since"] = np.where(woken, start - 300, np.asarray(people["dormant_since"]))
+    people |= never
     return {
         "distress_from": np.where(distressed, distress_from, NEVER), "distress_to": distress_from + rng.integers(60, 330, size),
         "pays_late": chance(rng, 0.08, size), "revolves": chance(rng, 0.3, size), "pattern": pattern,

@@ -1,0 +1,43 @@
+"""`kequn simulate`: write the landing zone of a simulated bank."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+DONE = 0
+WRONG_USAGE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `kequn simulate`."""
+    parser.add_argument("--customers", type=int, required=True, help="how many customers, those who join later included")
+    parser.add_argument("--months", type=int, required=True, help="months of history that end with --end")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (default 1)")
+    parser.add_argument("--end", type=date.fromisoformat, required=True, help="last business date of the history, YYYY-MM-DD")
+    parser.add_argument("--nights", type=int, default=0, help="further business dates after --end, one delivery each (default 0)")
+    parser.add_argument("--faults", action="store_true", help="late, corrected and bad rows on the last business date")
+    parser.add_argument("--workers", type=int, default=None, help="processes (default: one a core); changes no byte")
+    parser.add_argument("--out", type=Path, required=True, help="folder that gets landing/ and truth/; earlier ones in it are replaced")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate and print a summary as one JSON line."""
+    if args.customers < 1 or args.months < 1 or args.nights < 0:
+        sys.stderr.write(f"kequn simulate: needs at least one customer [{args.customers}] and one month [{args.months}], nights from 0\n")
+        return WRONG_USAGE
+    from jobs.simulate.bank import simulate  # noqa: PLC0415 - numpy and pyarrow only when needed
+
+    summary = simulate(
+        out=args.out, customers=args.customers, months=args.months, seed=args.seed, end=args.end, nights=args.nights, faults=args.faults,
+        workers=args.workers, progress=_tell,
+    )  # fmt: skip
+    sys.stdout.write(json.dumps(summary) + "\n")
+    return DONE
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(message + "\n")
