@@ -57,7 +57,9 @@ def test_every_stored_column_is_promised_in_order(contract: odcs.Contract, docum
     properties = document["schema"][0]["properties"]
     assert [found["name"] for found in properties] == list(contract.table.column_names)
     assert [found["name"] for found in properties if found.get("primaryKey")] == list(contract.table.key)
-    assert {found["name"] for found in properties if found.get("required")} == {c.name for c in contract.table.all_columns if not c.nullable}
+    assert {found["name"] for found in properties if found.get("required")} == {
+        c.name for c in contract.table.all_columns if not c.nullable
+    }
 
 
 def test_every_business_rule_is_a_quality_check(contract: odcs.Contract, document: dict[str, Any]) -> None:
