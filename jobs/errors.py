@@ -33,6 +33,12 @@ class InputNotReadyError(KequnError):
     exit_code = 30
 
 
+class ChainBrokenError(KequnError):
+    """A DAG's run failed, never came, or came late. The failed task's own kind is in its log."""
+
+    exit_code = 1
+
+
 class ConflictError(KequnError):
     """Somebody else works on the same job and date: try again later."""
 

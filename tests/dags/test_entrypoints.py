@@ -10,7 +10,7 @@ import yaml
 from jinja2 import UndefinedError
 
 from jobs import __main__ as kequn
-from jobs import chain
+from jobs.scheduling import chain
 
 from .conftest import ROOT
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs import chain
+from jobs.scheduling import chain
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag

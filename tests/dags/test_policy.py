@@ -12,7 +12,7 @@ import pytest
 
 from conf import settings as conf
 from expectations.contracts import core
-from jobs import chain
+from jobs.scheduling import chain
 
 from .conftest import DAGS, parse
 
