@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def now() -> datetime:
-    """This instant, UTC."""
+    """The instant it is, UTC."""
     return datetime.now(UTC)
 
 
@@ -57,7 +57,11 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class JobContext:
-    """A request being carried out: one session, one run id, one generation."""
+    """A request being carried out: one session, one run id, one generation.
+
+    stands_on: digest of the inputs and the code, part of what makes a repeated write the same one; empty outside the
+    runner. begun: transactions begun by this process, kept by jobs.writes_commit.
+    """
 
     settings: Settings
     request: Request
@@ -65,6 +69,8 @@ class JobContext:
     run_id: str
     generation: int
     started_at: datetime
+    stands_on: str = ""
+    begun: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def as_of(self) -> date:

@@ -41,7 +41,6 @@ def runs(settings: Settings, request: Request) -> list[dict[str, Any]]:
     opened = tables.log(settings, ops.RUN)
     if opened is None:
         return []
-    opened = tables.DeltaLog(tables.location(settings, ops.RUN))
     mine = (ds.field("job") == request.job) & (ds.field("scope") == request.scope) & (ds.field("partition") == request.partition)
     found: list[dict[str, Any]] = opened.to_pyarrow_dataset().to_table(filter=mine).to_pylist()
     return sorted(found, key=lambda run: run["finished_at"])

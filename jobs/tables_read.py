@@ -1,0 +1,58 @@
+"""Reading Delta tables with Spark: whole, in force, as valid or known on a day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs.errors import InputNotReadyError, InvariantError
+from jobs.tables_log import location, version
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from pyspark.sql import Column, DataFrame
+
+    from expectations.contracts.types import Interval, Table
+    from jobs.context import JobContext
+
+
+def read(context: JobContext, table: Table, *, at_version: int | None = None) -> DataFrame:
+    """The table's rows in the contract's columns. Raises InputNotReadyError when it does not exist yet."""
+    if version(context.settings, table) < 0:
+        raise InputNotReadyError(
+            f"Table [{table.full_name}] does not exist under [{context.settings.warehouse}]; run the job that writes it first"
+        )
+    reader = context.spark.read.format("delta")
+    if at_version is not None:
+        reader = reader.option("versionAsOf", at_version)
+    return reader.load(location(context.settings, table)).select(*table.column_names)
+
+
+def read_or_empty(context: JobContext, table: Table) -> DataFrame:
+    """Like `read`, with no rows where the table does not exist yet."""
+    if version(context.settings, table) < 0:
+        return context.spark.createDataFrame([], table.ddl)
+    return read(context, table)
+
+
+def current(frame: DataFrame, table: Table) -> DataFrame:
+    """The images in force now: one row per key."""
+    from pyspark.sql import functions as F
+
+    return frame.where(F.col(interval_of(table).end).isNull())
+
+
+def valid_on(frame: DataFrame, table: Table, day: date | Column) -> DataFrame:
+    """The images in force on a day (valid tables) or known at an instant (known tables): one row per key."""
+    from pyspark.sql import functions as F
+
+    interval = interval_of(table)
+    at = day if not hasattr(day, "isoformat") else F.lit(day)
+    return frame.where((F.col(interval.start) <= at) & (F.col(interval.end).isNull() | (F.col(interval.end) > at)))
+
+
+def interval_of(table: Table) -> Interval:
+    """The table's interval columns. Raises InvariantError for a table that keeps none."""
+    if table.interval is None:
+        raise InvariantError(f"[{table.full_name}] keeps no intervals; it is written as [{table.write}]")
+    return table.interval

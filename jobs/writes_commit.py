@@ -1,0 +1,211 @@
+"""What every write shares: creating the table, one exactly-once commit, what was written, kinds of failure.
+
+A commit's Delta transaction is (table | job | scope | partition | part | inputs, generation). A run that was killed
+after it and is started again on equal inputs finds it in the log, skips the work and takes its counts from the commit's
+note, from which the ledger is so repaired. On other inputs it is another transaction, and writes what differs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from jobs.errors import ConfigurationError, ConflictError, InvariantError
+from jobs.tables_log import applied_generation, commits, location, version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pyspark.sql import Column, DataFrame
+
+    from expectations.contracts.types import Table, Write
+    from jobs.context import JobContext
+
+TXN_APP = "spark.databricks.delta.write.txnAppId"
+TXN_VERSION = "spark.databricks.delta.write.txnVersion"
+COMMIT_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+SMALL_ROWS = 200_000  # fewer go into one file
+
+CONFLICT = re.compile(r"DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)|(Concurrent\w+|MetadataChanged|ProtocolChanged)Exception")
+UNWRITABLE = re.compile(
+    r"Permission denied|Mkdirs failed|Read-only file system|AccessDenied|No space left|Not a directory|ParentNotDirectory"
+    r"|FileAlreadyExistsException|DELTA_PATH_DOES_NOT_EXIST|unable to create|Unable to create"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a write did. `rows_in = inserted + updated + unchanged`; version is the table's after it.
+
+    first_date: first business date whose answer the write changed; empty where the table has no date.
+    """
+
+    table: str
+    version: int
+    rows_in: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    first_date: str = ""
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.inserted or self.updated or self.removed)
+
+
+def as_counts(written: Written) -> dict[str, Any]:
+    return asdict(written)
+
+
+# --- tables and their layout --------------------------------------------------------------------------------------
+
+
+def create(context: JobContext, table: Table) -> None:
+    """Create the table as its contract says, if it is not there."""
+    from delta.tables import DeltaTable
+    from pyspark.sql.types import StructType
+
+    if version(context.settings, table) >= 0:
+        return
+    builder = (
+        DeltaTable.createIfNotExists(context.spark)
+        .location(location(context.settings, table))
+        .addColumns(cast("StructType", StructType.fromDDL(table.ddl)))
+        .property("delta.enableChangeDataFeed", str(table.change_feed).lower())
+        .property("delta.dataSkippingStatsColumns", ",".join(_statistics(table)))
+    )
+    if table.partition_by:
+        builder = builder.partitionedBy(*table.partition_by)
+    try:
+        builder.execute()
+    except Exception as error:
+        explained = explained_failure(error, context, table)
+        # Two jobs may meet at a table that neither has seen: whoever comes second finds what it wanted.
+        if not (isinstance(explained, ConflictError) and version(context.settings, table) >= 0):
+            raise explained from error
+
+
+def _statistics(table: Table) -> list[str]:
+    wanted = [*table.key, *([table.date] if table.date else []), *([table.interval.start] if table.interval else [])]
+    return list(dict.fromkeys(name for name in wanted if name not in table.partition_by))
+
+
+def content_hash(columns: Sequence[str]) -> Column:
+    """64-bit hash of columns; which of them are null takes part, as xxhash64 by itself skips nulls."""
+    from pyspark.sql import functions as F
+
+    return F.xxhash64(*[F.col(name) for name in columns], *[F.col(name).isNull() for name in columns])
+
+
+def with_month(table: Table, frame: DataFrame) -> DataFrame:
+    """The frame with the partition column `month` (yyyymm of the table's date), where the table has one."""
+    from pyspark.sql import functions as F
+
+    if "month" not in table.partition_by:
+        return frame
+    day = F.col(str(table.date))
+    return frame.withColumn("month", (F.year(day) * 100 + F.month(day)).cast("int"))
+
+
+def laid_out(table: Table, frame: DataFrame, *, rows: int) -> DataFrame:
+    """The contract's columns in few files: one for a small write, else each month together and sorted by date."""
+    frame = frame.select(*table.column_names)
+    if rows <= SMALL_ROWS:
+        frame = frame.coalesce(1)
+    elif "month" in table.partition_by:
+        frame = frame.hint("rebalance", "month")
+    return frame.sortWithinPartitions("month", str(table.date)) if "month" in table.partition_by else frame
+
+
+def append_rows(context: JobContext, table: Table, frame: DataFrame, *, rows: int) -> None:
+    laid_out(table, frame, rows=rows).write.format("delta").mode("append").save(location(context.settings, table))
+
+
+# --- exactly once -------------------------------------------------------------------------------------------------
+
+
+def app_id(context: JobContext, table: Table, part: str) -> str:
+    request = context.request
+    return f"{table.full_name}|{request.job}|{request.scope}|{request.partition}|{part}|{context.stands_on}"
+
+
+def expect(table: Table, write: Write) -> None:
+    if table.write is not write:
+        raise InvariantError(f"[{table.full_name}] is written as [{table.write}], not as [{write}]")
+
+
+def once(context: JobContext, table: Table, write: Write, *, part: str, work: Callable[[str], Written]) -> Written:
+    """Create the table and do the write `work(app)`, unless an earlier attempt of this run has committed it already.
+
+    part tells several writes of one run to the same table apart; without it the second would pass for a repetition.
+    """
+    expect(table, write)
+    app = app_id(context, table, part)
+    if app in context.begun:
+        raise InvariantError(f"[{table.full_name}] is written twice by one run; union the frames, or name each `part`")
+    context.begun.add(app)
+    create(context, table)
+    if applied_generation(context.settings, table, app) >= context.generation:
+        return _earlier(context, table, app)
+    return work(app)
+
+
+def _earlier(context: JobContext, table: Table, app: str) -> Written:
+    """What the earlier attempt wrote, from its commit's note. A note that has left the log leaves the counts at nought."""
+    note = next((note for note in commits(context.settings, table) if note.get("app") == app), {})
+    return _from_note(context, table, note)
+
+
+def _from_note(context: JobContext, table: Table, note: Mapping[str, Any]) -> Written:
+    counted = {name: note[name] for name in ("rows_in", "inserted", "updated", "unchanged", "removed", "first_date") if name in note}
+    return Written(table=table.full_name, version=note.get("version", version(context.settings, table)), **counted)
+
+
+def commit(context: JobContext, table: Table, app: str, counted: Mapping[str, Any], write: Callable[[], None]) -> Written:
+    """Do one exactly-once commit that carries its counts, and read back what the log then says."""
+    with _noted(context, table, app, counted):
+        write()
+    for note in commits(context.settings, table):
+        if (note.get("app"), note.get("generation")) == (app, context.generation):
+            return _from_note(context, table, note)
+    raise InvariantError(f"[{table.full_name}] holds no commit of [{app}] after it was written")
+
+
+@contextmanager
+def _noted(context: JobContext, table: Table, app: str, counted: Mapping[str, Any]) -> Iterator[None]:
+    """The session confs of one commit, set for the block and always cleared: they would else stay for the next one."""
+    request = context.request
+    note = {
+        "run_id": context.run_id, "job": request.job, "scope": request.scope, "partition": request.partition,
+        "app": app, "generation": context.generation, **counted,
+    }  # fmt: skip
+    confs = {TXN_APP: app, TXN_VERSION: str(context.generation), COMMIT_NOTE: json.dumps(note)}
+    for name, value in confs.items():
+        context.spark.conf.set(name, value)
+    try:
+        yield
+    except Exception as error:
+        raise explained_failure(error, context, table) from error
+    finally:
+        for name in confs:
+            context.spark.conf.unset(name)
+
+
+def unchanged(context: JobContext, table: Table, rows: int) -> Written:
+    return Written(table=table.full_name, version=version(context.settings, table), rows_in=rows, unchanged=rows)
+
+
+def explained_failure(error: Exception, context: JobContext, table: Table) -> Exception:
+    """Delta's and the file system's failures as the kinds that a scheduler knows; others unchanged."""
+    text = f"{type(error).__name__} {error}"
+    if CONFLICT.search(text):
+        return ConflictError(f"Another run wrote [{table.full_name}] at the same time for [{context.request.partition}]; try again")
+    if UNWRITABLE.search(text):
+        return ConfigurationError(
+            f"[{location(context.settings, table)}] can't be written; check paths.warehouse, its rights and the free space"
+        )
+    return error

@@ -1,0 +1,259 @@
+"""Writing images of keys over intervals (SCD2 by business date, or known intervals), whatever the order they arrive in.
+
+An *observation* is what a delivery said of a key from a start on. The engine lays the incoming observations among those
+stored, keeps as *images* the ones that differ from the one before, and ends each where the next begins. An observation
+equal to the one before it makes no image, but its start stays in the image's `confirmed`: were it forgotten, an image
+that arrives late and falls before it would never end. So any order of arrival gives the tables of the sorted one.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+from expectations.contracts.types import VALID, Write
+from jobs.errors import InvariantError
+from jobs.tables_log import location, version
+from jobs.tables_read import interval_of, read
+from jobs.writes_commit import Written, append_rows, commit, content_hash, once, unchanged, with_month
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pyspark.sql import Column, DataFrame
+
+    from expectations.contracts.types import Interval, Table
+    from jobs.context import JobContext
+
+OPEN = "9999-12-31"  # stands for the end of a current image where ends are compared
+BROADCAST_KEYS = 300_000  # a night's keys; a long range brings more, and is joined by sorting
+
+
+def merge_intervals(context: JobContext, table: Table, incoming: DataFrame, *, part: str = "") -> Written:
+    """Take in images of keys; every key's intervals stay gapless, exact, and with one current image.
+
+    incoming: one row per key × interval start, in the contract's columns and the start column; read twice, so cache it
+    when it is dear. A row equal to what was in force at its start is `unchanged`; a row at a start that is stored
+    replaces that image. Raises InvariantError when a key or start is null or comes twice.
+    """
+    return once(context, table, Write.INTERVALS, part=part, work=lambda app: _merge_intervals(context, table, incoming, app))
+
+
+def _merge_intervals(context: JobContext, table: Table, incoming: DataFrame, app: str) -> Written:
+    with _stored(context, table, incoming) as stored:
+        actions = _actions(table, _observations(table, incoming, stored)).persist()
+        try:
+            counts = _count(table, actions)
+            changes, rewrites, months = counts.pop("changes"), counts.pop("rewrites"), counts.pop("months")
+            if not changes:
+                return unchanged(context, table, counts["rows_in"])
+            changed = actions.where("action is not null")
+
+            def write() -> None:
+                if rewrites:
+                    _merge(context, table, changed, months)
+                else:
+                    append_rows(context, table, changed, rows=changes)
+
+            return commit(context, table, app, counts, write)
+        finally:
+            actions.unpersist()
+
+
+# --- observations -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _stored(context: JobContext, table: Table, incoming: DataFrame) -> Iterator[DataFrame | None]:
+    """The stored images of the incoming keys; None where the table holds nothing.
+
+    A few keys are broadcast, and looked up by their key columns alone first: a night touches few months of a long history.
+    """
+    from pyspark.sql import functions as F
+
+    if version(context.settings, table) < 1:
+        yield None
+        return
+    key = list(table.key)
+    touched = incoming.select(*key).distinct().persist()
+    try:
+        images = read(context, table)
+        is_few = touched.count() <= BROADCAST_KEYS
+        keys = F.broadcast(touched) if is_few else touched
+        if is_few and "month" in table.partition_by:
+            months = images.select(*key, "month").join(keys, on=key, how="left_semi").select("month").distinct().collect()
+            images = images.where(F.col("month").isin([row["month"] for row in months]))
+        yield images.join(keys, on=key, how="left_semi")
+    finally:
+        touched.unpersist()
+
+
+def _observations(table: Table, incoming: DataFrame, stored: DataFrame | None) -> DataFrame:
+    """Grain: incoming rows, stored images, and confirmations of stored images. `was_*` is set where an image is stored."""
+    from pyspark.sql import functions as F
+
+    interval, date_type = interval_of(table), "date"
+    columns = [*(column.name for column in table.columns), *(["month"] if "month" in table.partition_by else [])]
+    confirmed = f"array<{interval.type}>"
+    nothing = {"was_hash": "bigint", "was_end": interval.type, "was_confirmed": confirmed, "was_date": date_type, "was_month": "int"}
+    new = with_month(table, incoming).select(
+        *columns, interval.start, content_hash(table.content).alias("row_hash"), F.lit(True).alias("is_incoming"),
+        *(F.lit(None).cast(type_).alias(name) for name, type_ in nothing.items()),
+    )  # fmt: skip
+    if stored is None:
+        return new
+    images = stored.select(
+        *columns, interval.start, "row_hash", F.lit(False).alias("is_incoming"), F.col("row_hash").alias("was_hash"),
+        F.coalesce(F.col(interval.end), _open(interval)).alias("was_end"), F.col("confirmed").alias("was_confirmed"),
+        (F.col(table.date) if table.date else F.lit(None).cast(date_type)).alias("was_date"),
+        (F.col("month") if "month" in columns else F.lit(None).cast("int")).alias("was_month"),
+    )  # fmt: skip
+    again = images.where("was_confirmed is not null").select(
+        *columns, F.explode("was_confirmed").alias(interval.start), "row_hash", "is_incoming",
+        *(F.lit(None).cast(type_).alias(name) for name, type_ in nothing.items()),
+    )  # fmt: skip
+    return new.unionByName(images).unionByName(again)
+
+
+def _open(interval: Interval) -> Column:
+    from pyspark.sql import functions as F
+
+    return F.lit(OPEN).cast(interval.type)
+
+
+# --- actions ------------------------------------------------------------------------------------------------------
+
+
+def _actions(table: Table, observations: DataFrame) -> DataFrame:
+    """Grain: key × start of all observations, with the image it makes and what to do about the stored one.
+
+    `is_kept`: it makes an image. `action`: insert, update and delete change the answer to some question about the key,
+    confirm does not; null where the table is right already.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    interval = interval_of(table)
+    key, start, end = list(table.key), interval.start, interval.end
+    at_start = Window.partitionBy(*key, start).orderBy(F.col("is_incoming").desc(), F.col("was_hash").isNull())
+    whole = at_start.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    in_order = Window.partitionBy(*key).orderBy(start)
+    of_key = in_order.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    was = {name: F.max(name).over(whole) for name in ("was_hash", "was_end", "was_confirmed", "was_date", "was_month")}
+    return (
+        # Both windows follow from one shuffle by key and one sort by key and start.
+        observations.repartition(*key)
+        .withColumns({"nth": F.row_number().over(at_start), "copies": F.count_if("is_incoming").over(whole), **was})
+        .where("nth = 1")
+        .withColumn("previous_hash", F.lag("row_hash").over(in_order))
+        .withColumn("is_kept", F.col("previous_hash").isNull() | (F.col("previous_hash") != F.col("row_hash")))
+        .withColumns(
+            {
+                end: F.min(F.when(F.col("is_kept"), F.col(start))).over(in_order.rowsBetween(1, Window.unboundedFollowing)),
+                "starts_confirmed": F.collect_list(F.when(~F.col("is_kept"), F.col(start))).over(of_key),
+            }
+        )
+        .withColumn("confirmed", _confirmed(interval))
+        .withColumn("action", _action(interval))
+    )
+
+
+def _confirmed(interval: Interval) -> Column:
+    """Of the key's starts that make no image, those within this one's interval; null for none."""
+    from pyspark.sql import functions as F
+
+    start, end = F.col(interval.start), F.col(interval.end)
+    within = F.array_sort(F.filter("starts_confirmed", lambda at: (at > start) & (end.isNull() | (at < end))))
+    return F.when(F.size(within) > 0, within)
+
+
+def _action(interval: Interval) -> Column:
+    from pyspark.sql import functions as F
+
+    is_new, is_kept = F.col("was_hash").isNull(), F.col("is_kept")
+    end = F.coalesce(F.col(interval.end), _open(interval))
+    return (
+        F.when(is_new & is_kept, "insert")
+        .when(~is_new & ~is_kept, "delete")
+        .when(~is_new & ((F.col("was_hash") != F.col("row_hash")) | (F.col("was_end") != end)), "update")
+        .when(~is_new & ~F.col("was_confirmed").eqNullSafe(F.col("confirmed")), "confirm")
+    )
+
+
+def _count(table: Table, actions: DataFrame) -> dict[str, Any]:
+    """One pass: what came in, what it was, what has to be done, whether the frame and the result are sound.
+
+    months: those in which stored images are rewritten, an image that moves to another month counted in both.
+    """
+    from pyspark.sql import functions as F
+
+    interval = interval_of(table)
+    row_hash, previous, was = F.col("row_hash"), F.col("previous_hash"), F.col("was_hash")
+    incoming, acts = F.col("is_incoming"), F.col("action").isNotNull()
+    is_null = reduce(or_, (F.col(name).isNull() for name in (*table.key, interval.start)))
+    months = F.flatten(F.collect_set(F.when(acts, F.array("month", "was_month")))) if "month" in table.partition_by else F.lit(None)
+    counted = actions.agg(
+        F.count_if(incoming).alias("rows_in"),
+        F.count_if(incoming & (F.coalesce(was, previous) == row_hash)).alias("unchanged"),
+        F.count_if(incoming & was.isNull() & previous.isNull()).alias("inserted"),
+        F.count_if(F.col("action") == "delete").alias("removed"),
+        F.count_if(acts).alias("changes"),
+        F.count_if(F.col("action") != "insert").alias("rewrites"),
+        F.count_if(F.col("is_kept") & F.col(interval.end).isNull()).alias("current"),
+        F.count_if(previous.isNull()).alias("keys"),
+        F.count_if(incoming & ((F.col("copies") > 1) | is_null)).alias("unsound"),
+        _first_date(table).alias("first_date"),
+        months.alias("months"),
+    ).first()
+    assert counted is not None  # an aggregate without groups has one row
+    figures: dict[str, Any] = counted.asDict()
+    _check(table, figures.pop("unsound"), figures.pop("current"), figures.pop("keys"))
+    figures["updated"] = figures["rows_in"] - figures["unchanged"] - figures["inserted"]
+    figures["first_date"] = str(figures["first_date"] or (OPEN if _has_dates(table) else ""))
+    return figures
+
+
+def _has_dates(table: Table) -> bool:
+    return table.date is not None or interval_of(table) == VALID
+
+
+def _first_date(table: Table) -> Column:
+    """First business date whose answer changes: of the dated fact before and after, or of the validity's moved bound."""
+    from pyspark.sql import functions as F
+
+    interval, differs = interval_of(table), F.col("action").isin("insert", "update", "delete")
+    if table.date:
+        return F.min(F.when(differs, F.least(F.col(table.date), F.col("was_date"))))
+    if interval != VALID:
+        return F.lit(None)
+    only_ends = F.col("is_kept") & (F.col("was_hash") == F.col("row_hash"))
+    moved = F.least(F.coalesce(F.col(interval.end), _open(interval)), F.col("was_end"))
+    return F.min(F.when(differs, F.when(only_ends, moved).otherwise(F.col(interval.start))))
+
+
+def _check(table: Table, unsound: int, current: int, keys: int) -> None:
+    if unsound:
+        raise InvariantError(
+            f"The frame for [{table.full_name}] holds [{unsound}] rows whose {[*table.key, interval_of(table).start]} is null or repeated"
+        )
+    if current != keys:
+        raise InvariantError(f"[{table.full_name}] would hold [{current}] current images for [{keys}] touched keys {list(table.key)}")
+
+
+def _merge(context: JobContext, table: Table, actions: DataFrame, months: Sequence[int | None] | None) -> None:
+    from delta.tables import DeltaTable
+
+    on = " and ".join(f"t.{name} = s.{name}" for name in (*table.key, interval_of(table).start))
+    if months:
+        on += f" and t.month in ({', '.join(str(month) for month in sorted({m for m in months if m is not None}))})"
+    values: dict[str, str | Column] = {name: f"s.{name}" for name in table.column_names}
+    (
+        DeltaTable.forPath(context.spark, location(context.settings, table)).alias("t")
+        .merge(actions.alias("s"), on)
+        .whenMatchedDelete("s.action = 'delete'")
+        .whenMatchedUpdate(set=values)
+        .whenNotMatchedInsert(values=values)
+        .execute()
+    )  # fmt: skip

@@ -1,0 +1,144 @@
+"""Writing by row: revisions of what was published, and tables in which only changed rows are touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from expectations.contracts.types import Write
+from jobs.errors import DataRejectedError, InvariantError
+from jobs.tables_log import location, version
+from jobs.tables_read import read
+from jobs.writes_commit import Written, append_rows, commit, content_hash, once, unchanged, with_month
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from expectations.contracts.types import Table
+    from jobs.context import JobContext
+
+
+def append_revisions(context: JobContext, table: Table, frame: DataFrame, *, part: str = "") -> Written:
+    """Publish rows of key × date: revision 0 where nothing was published, one more where the content differs.
+
+    frame: one row per contract key (which includes the date), in the contract's columns.
+    """
+    return once(context, table, Write.REVISIONS, part=part, work=lambda app: _append_revisions(context, table, frame, app))
+
+
+def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: str) -> Written:
+    from pyspark.sql import functions as F
+
+    revisions = _revisions(context, table, frame).persist()
+    try:
+        counted = revisions.agg(
+            F.count(F.lit(1)).alias("rows_in"),
+            F.count_if(F.col("last_hash").isNull()).alias("inserted"),
+            F.count_if(F.col("differs") & F.col("last_hash").isNotNull()).alias("updated"),
+            F.min(F.when(F.col("differs"), F.col(str(table.date)))).alias("first_date"),
+        ).first()
+        assert counted is not None  # an aggregate without groups has one row
+        figures: dict[str, Any] = counted.asDict()
+        if not figures["rows_in"]:
+            raise DataRejectedError(f"Nothing to publish to [{table.full_name}]; the spine of [{context.request.partition}] is empty")
+        rows = figures["inserted"] + figures["updated"]
+        if not rows:
+            return unchanged(context, table, figures["rows_in"])
+        figures |= {"unchanged": figures["rows_in"] - rows, "first_date": str(figures["first_date"])}
+        differing = revisions.where("differs")
+        return commit(context, table, app, figures, lambda: append_rows(context, table, differing, rows=rows))
+    finally:
+        revisions.unpersist()
+
+
+def _revisions(context: JobContext, table: Table, frame: DataFrame) -> DataFrame:
+    """Grain: the frame's, with the revision each row would become and whether it differs from the last one."""
+    from pyspark.sql import functions as F
+
+    new = with_month(table, frame).withColumn("row_hash", content_hash(table.content))
+    if version(context.settings, table) > 0:
+        new = new.join(_last_revisions(context, table, frame), on=list(table.key), how="left")
+    else:
+        new = new.withColumns({"last_hash": F.lit(None).cast("bigint"), "last_revision": F.lit(None).cast("int")})
+    return new.withColumns(
+        {
+            "revision": F.coalesce(F.col("last_revision") + 1, F.lit(0)),
+            "known_at": F.lit(context.started_at),
+            "differs": F.col("last_hash").isNull() | (F.col("last_hash") != F.col("row_hash")),
+        }
+    )
+
+
+def _last_revisions(context: JobContext, table: Table, frame: DataFrame) -> DataFrame:
+    """Grain: contract key, of the frame's dates; last_hash and last_revision of what was published."""
+    from pyspark.sql import functions as F
+
+    dates = frame.select(str(table.date)).distinct()
+    published = read(context, table).join(F.broadcast(dates), on=str(table.date), how="left_semi")
+    last = published.groupBy(*table.key).agg(F.max(F.struct("revision", "row_hash")).alias("last"))
+    return last.select(*table.key, F.col("last.row_hash").alias("last_hash"), F.col("last.revision").alias("last_revision"))
+
+
+def merge_changed(context: JobContext, table: Table, frame: DataFrame, *, may_be_empty: bool = False, part: str = "") -> Written:
+    """Make the table equal to `frame` by key; touch only rows whose content hash differs, remove those that left.
+
+    frame: one row per key in the contract's columns; `updated_at` becomes the run's start for touched rows only.
+    Raises DataRejectedError for an empty frame unless `may_be_empty`, since it would remove everybody; InvariantError for a repeated key.
+    """
+    return once(context, table, Write.CHANGED, part=part, work=lambda app: _merge_changed(context, table, frame, app, may_be_empty=may_be_empty))
+
+
+def _merge_changed(context: JobContext, table: Table, frame: DataFrame, app: str, *, may_be_empty: bool) -> Written:
+    from pyspark.sql import functions as F
+
+    hashed = with_month(table, frame).withColumn("row_hash", content_hash(table.content))
+    new = hashed.withColumn("updated_at", F.lit(context.started_at)).select(*table.column_names).persist()
+    try:
+        figures = _changes(context, table, new)
+        if not figures["rows_in"] and not may_be_empty:
+            raise DataRejectedError(f"Nothing to publish to [{table.full_name}]; an empty frame would remove everybody")
+        rows = figures["inserted"] + figures["updated"]
+        if not (rows or figures["removed"]):
+            return unchanged(context, table, figures["rows_in"])
+        figures["unchanged"] = figures["rows_in"] - rows
+        return commit(context, table, app, figures, lambda: _merge(context, table, new))
+    finally:
+        new.unpersist()
+
+
+def _changes(context: JobContext, table: Table, new: DataFrame) -> dict[str, Any]:
+    """One pass: how many keys come, go, change."""
+    from pyspark.sql import functions as F
+
+    key = list(table.key)
+    keys = new.groupBy(*key).agg(F.count(F.lit(1)).alias("copies"), F.first("row_hash").alias("row_hash"))
+    old = read(context, table).select(*key, F.col("row_hash").alias("old_hash"), F.lit(True).alias("is_stored"))
+    counted = (
+        keys.join(old, on=key, how="full")
+        .agg(
+            F.count("copies").alias("rows_in"),
+            F.max("copies").alias("copies"),
+            F.count_if(F.col("is_stored").isNull()).alias("inserted"),
+            F.count_if(F.col("copies").isNull()).alias("removed"),
+            F.count_if(F.col("row_hash") != F.col("old_hash")).alias("updated"),
+        )
+        .first()
+    )
+    assert counted is not None  # an aggregate without groups has one row
+    figures: dict[str, Any] = counted.asDict()
+    if (figures.pop("copies") or 0) > 1:
+        raise InvariantError(f"The frame for [{table.full_name}] holds a key {key} more than once")
+    return figures
+
+
+def _merge(context: JobContext, table: Table, new: DataFrame) -> None:
+    from delta.tables import DeltaTable
+
+    on = " and ".join(f"t.{name} = s.{name}" for name in table.key)
+    (
+        DeltaTable.forPath(context.spark, location(context.settings, table)).alias("t")
+        .merge(new.alias("s"), on)
+        .whenMatchedUpdateAll("t.row_hash <> s.row_hash")
+        .whenNotMatchedInsertAll()
+        .whenNotMatchedBySourceDelete()
+        .execute()
+    )  # fmt: skip

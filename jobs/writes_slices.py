@@ -1,0 +1,81 @@
+"""Writing whole facts and whole slices: append, replace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from expectations.contracts.types import Write
+from jobs.errors import DataRejectedError
+from jobs.tables_log import location
+from jobs.tables_read import read
+from jobs.writes_commit import Written, append_rows, commit, content_hash, laid_out, once, unchanged, with_month
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+    from expectations.contracts.types import Table
+    from jobs.context import JobContext
+
+
+def append(context: JobContext, table: Table, frame: DataFrame, *, part: str = "") -> Written:
+    """Append facts, exactly once per generation."""
+    return once(context, table, Write.APPEND, part=part, work=lambda app: _append(context, table, frame, app))
+
+
+def _append(context: JobContext, table: Table, frame: DataFrame, app: str) -> Written:
+    frame = with_month(table, frame).persist()
+    try:
+        counted = _figures(frame, table)
+        rows = counted["rows"]
+        if not rows:
+            return unchanged(context, table, 0)
+        figures = {"rows_in": rows, "inserted": rows, "first_date": str(counted["first_date"] or "")}
+        return commit(context, table, app, figures, lambda: append_rows(context, table, frame, rows=rows))
+    finally:
+        frame.unpersist()
+
+
+def replace(context: JobContext, table: Table, frame: DataFrame, *, where: str, may_be_empty: bool = False, part: str = "") -> Written:
+    """Make `frame` the content of the slice `where`; no commit when it is that already.
+
+    An equal slice is left alone because replaceWhere would put a delete and an insert per row into the change feed.
+    Raises DataRejectedError for an empty frame unless `may_be_empty`, since it would delete the slice.
+    """
+    return once(
+        context, table, Write.REPLACE, part=part,
+        work=lambda app: _replace(context, table, frame, app, where=where, may_be_empty=may_be_empty),
+    )  # fmt: skip
+
+
+def _replace(context: JobContext, table: Table, frame: DataFrame, app: str, *, where: str, may_be_empty: bool) -> Written:
+    frame = with_month(table, frame).select(*table.column_names).persist()
+    try:
+        new, old = _figures(frame, table), _figures(read(context, table).where(where), table)
+        if not new["rows"] and not may_be_empty:
+            raise DataRejectedError(f"Nothing to write to [{table.full_name}] where [{where}]; an empty frame would delete the slice")
+        if (new["rows"], new["digest"]) == (old["rows"], old["digest"]):
+            return unchanged(context, table, new["rows"])
+        dates = [str(day) for day in (new["first_date"], old["first_date"]) if day]
+        counted = {"rows_in": new["rows"], "inserted": new["rows"], "removed": old["rows"], "first_date": min(dates, default="")}
+
+        def write() -> None:
+            slice_ = laid_out(table, frame, rows=new["rows"]).write.format("delta").mode("overwrite").option("replaceWhere", where)
+            slice_.save(location(context.settings, table))
+
+        return commit(context, table, app, counted, write)
+    finally:
+        frame.unpersist()
+
+
+def _figures(frame: DataFrame, table: Table) -> dict[str, Any]:
+    """rows, digest (whatever their order) and first_date of a frame, in one pass."""
+    from pyspark.sql import functions as F
+
+    first: Column = F.min(table.date) if table.date else F.lit(None)
+    found = frame.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.sum(content_hash(table.column_names).cast("decimal(38,0)")).alias("digest"),
+        first.alias("first_date"),
+    ).first()
+    assert found is not None  # an aggregate without groups has one row
+    return found.asDict()
