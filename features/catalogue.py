@@ -1,0 +1,55 @@
+"""Everything that is known about a customer, in one place: groups, sources, segmentations, labels."""
+
+from __future__ import annotations
+
+from features.groups import (
+    activity,
+    balances,
+    cash_flow,
+    channels,
+    credit,
+    deposits_recurring,
+    dormancy,
+    holdings,
+    rhythm,
+    spend_mix,
+    tenure,
+    value,
+)
+from features.sources.balance import BALANCE
+from features.sources.channel import CHANNEL
+from features.sources.credit import CREDIT
+from features.sources.holding import HOLDING, PLAN
+from features.sources.instalment import LOAN_INSTALMENT, PLAN_INSTALMENT
+from features.sources.transaction import TRANSACTION
+from features.spec import Feature, FeatureGroup, Source, Wanted, digest_of
+
+GROUPS: tuple[FeatureGroup, ...] = (
+    tenure.GROUP, holdings.GROUP, balances.GROUP, deposits_recurring.GROUP, activity.GROUP, spend_mix.GROUP, rhythm.GROUP, cash_flow.GROUP,
+    channels.GROUP, credit.GROUP, dormancy.GROUP, value.GROUP,
+)  # fmt: skip
+SOURCES: tuple[Source, ...] = (TRANSACTION, BALANCE, CHANNEL, CREDIT, LOAN_INSTALMENT, PLAN_INSTALMENT, HOLDING, PLAN)
+TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.columns)
+
+FEATURES: dict[str, tuple[FeatureGroup, Feature]] = {group.full_name(feature): (group, feature) for group in GROUPS for feature in group.features}
+
+
+def feature(name: str) -> Feature:
+    """The feature of a full name. Raises KeyError for one that is not declared."""
+    return FEATURES[name][1]
+
+
+def group_of(name: str) -> FeatureGroup:
+    """The group that holds the feature of a full name. Raises KeyError."""
+    return FEATURES[name][0]
+
+
+def wanted(source: Source, groups: tuple[FeatureGroup, ...] = GROUPS) -> tuple[Wanted, ...]:
+    """The measures of a source that the groups' features are made of."""
+    return source.wanted_by(tuple(sql for group in groups for sql in group.sqls))
+
+
+def spec_hash(group: FeatureGroup) -> str:
+    """Hash of what a group's features mean: their declarations, the measures and the tile columns beneath them."""
+    beneath = [(item.column, item.aggregate, source.columns) for source in SOURCES for item in wanted(source, (group,))]
+    return digest_of(group.name, group.version, group.features, beneath)

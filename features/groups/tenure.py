@@ -1,0 +1,28 @@
+"""Who the customer is and for how long. Static facts as the bank knew them on the as-of date."""
+
+from __future__ import annotations
+
+from features.finish import flag
+from features.spec import RISK, SERVICE, Empty, Feature, FeatureGroup
+
+GROUP = FeatureGroup(
+    name="tenure", version=1, title="Tenure and identity", title_zh="客户关系",
+    declared=(
+        Feature(name="tenure_days", title="Tenure", title_zh="客户年限", unit="days", type="bigint", empty_means=Empty.ZERO,
+                description="Days since the relationship began", sql="datediff(as_of_date, customer_opened_on)"),
+        Feature(name="age_years", title="Age", title_zh="年龄", unit="years", type="int",
+                description="Completed years of age; null without a date of birth", sql="cast(floor(months_between(as_of_date, customer_birth_date) / 12) as int)"),
+        Feature(name="first_product_days", title="Days since the first product", title_zh="首个产品持有天数", unit="days", type="bigint",
+                description="Days since the oldest account the customer owns was opened; null without accounts", sql="holding_first_opening_days"),
+        Feature(name="kyc_risk", title="Know-your-customer grade", title_zh="尽职调查风险等级", unit="grade", type="int",
+                description="1 low to 5 high", sql="customer_kyc_risk", purposes=(RISK, SERVICE)),
+        Feature(name="acquisition_channel", title="Acquisition channel", title_zh="获客渠道", unit="name", type="string",
+                description="Channel that won the customer", sql="customer_acquisition_channel"),
+        Feature(name="occupation", title="Occupation", title_zh="职业", unit="name", type="string",
+                description="Occupation group as registered", sql="customer_occupation"),
+        Feature(name="region", title="Region", title_zh="地区", unit="name", type="string",
+                description="Region or city of the home branch", sql="customer_region"),
+        Feature(name="is_employee", title="Employee", title_zh="本行员工", unit="flag", type="int", empty_means=Empty.ZERO,
+                description="1 for people who work for the bank", sql=flag("coalesce(customer_is_employee, false)")),
+    ),
+)  # fmt: skip

@@ -1,0 +1,33 @@
+"""Balances as day tiles of *changes*: integers that add up over accounts, customers and days.
+
+A balance holds until the next one, so the level on a day is the running sum of the changes up to it, and a mean over
+W days is the sum of level × days held, over W. Only products that count as assets are here; loans and cards are in
+`credit`. `spread_milli` is the margin run-rate of features.margin.
+"""
+
+from __future__ import annotations
+
+from features.spec import Empty, Kind, Measure, Source, TileColumn, area, days_where, highest, level, level_before
+
+FAMILIES = ("demand", "term", "recurring", "wealth")
+
+# Below this many minor units of the base currency an account counts as empty: 100 units.
+NEARLY_EMPTY_MINOR = 10_000
+
+LEVELS = ("aum", *FAMILIES, "spread_milli")
+
+BALANCE = Source(
+    name="balance", title="changes of balances", title_zh="余额变动", kind=Kind.STEPS, reads="core.balance_daily",
+    columns=tuple(
+        TileColumn(name=name, sql=name, description=f"Change of {name}, {'thousandths of ' if name.endswith('milli') else ''}minor units of the base currency")
+        for name in LEVELS
+    ),
+    measures=(
+        *(level(name) for name in LEVELS),
+        level_before("aum", name="aum_before"),
+        *(area(name, name=f"{name}_area") for name in LEVELS),
+        highest("aum", name="highest_aum"),
+        days_where(f"aum < {NEARLY_EMPTY_MINOR}", name="nearly_empty_days"),
+        Measure(name="largest_fall", sql="max(case when high < {w} then fallen end)", empty=Empty.UNKNOWN),
+    ),
+)  # fmt: skip

@@ -1,0 +1,112 @@
+"""Transactions as day tiles: who moved how much, when and for what. Amounts in minor units of the base currency."""
+
+from __future__ import annotations
+
+from features.spec import (
+    Empty,
+    Kind,
+    Measure,
+    Merge,
+    Source,
+    TileColumn,
+    days_since,
+    days_since_first,
+    days_with,
+    largest,
+    spells_with,
+    total,
+)
+
+MCC_GROUPS = (
+    "grocery", "dining", "transport", "fuel", "travel", "apparel", "electronics", "medical", "education", "entertainment",
+    "online_shop", "home", "beauty", "telecom", "government",
+)  # fmt: skip
+HOURS = (0, 4, 8, 12, 16, 20)
+WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+
+IS_OUT = "direction = 'out'"
+IS_IN = "direction = 'in'"
+INITIATED = "is_customer_initiated"
+IS_INCOME = "type in ('salary', 'pension') and direction = 'in'"
+IS_CASH = "type in ('cash_deposit', 'cash_withdrawal')"
+IS_PURCHASE = "type = 'purchase' and direction = 'out'"
+IS_TRANSFER = "type in ('transfer', 'standing_order')"
+
+
+def _count(name: str, when: str, description: str) -> TileColumn:
+    return TileColumn(name=name, sql=f"case when {when} then 1 else 0 end", description=description)
+
+
+def _amount(name: str, when: str, description: str) -> TileColumn:
+    return TileColumn(name=name, sql=f"case when {when} then amount_base_minor else 0 end", description=f"{description}, minor units of the base currency")
+
+
+COLUMNS = (
+    _count("initiated_count", INITIATED, "Transactions the customer made: no salary, fee, interest, standing order"),
+    _count("initiated_out_count", f"{INITIATED} and {IS_OUT}", "Debits the customer made"),
+    _amount("initiated_out", f"{INITIATED} and {IS_OUT}", "Debits the customer made"),
+    TileColumn(name="largest_out", sql=f"case when {INITIATED} and {IS_OUT} then amount_base_minor end", merge=Merge.MAX,
+               description="Largest debit the customer made, minor units of the base currency"),
+    _amount("out", IS_OUT, "All debits"),
+    _amount("in", IS_IN, "All credits"),
+    _count("out_count", IS_OUT, "All debits"),
+    _count("in_count", IS_IN, "All credits"),
+    _count("income_count", IS_INCOME, "Salaries and pensions"),
+    _amount("income", IS_INCOME, "Salaries and pensions"),
+    _count("purchase_count", IS_PURCHASE, "Purchases"),
+    _amount("purchase", IS_PURCHASE, "Purchases"),
+    _count("cash_count", IS_CASH, "Cash deposits and withdrawals"),
+    _amount("cash_in", "type = 'cash_deposit'", "Cash deposits"),
+    _amount("cash_out", "type = 'cash_withdrawal'", "Cash withdrawals"),
+    _count("online_count", f"{INITIATED} and channel in ('app', 'web', 'wechat')", "Made by app, web or WeChat"),
+    _count("cross_border_count", "is_cross_border", "Across the border"),
+    _count("rent_count", "type = 'rent'", "Rents"),
+    _count("utility_count", "type = 'utility'", "Utility bills"),
+    _count("insurance_count", "type = 'insurance'", "Insurance premiums"),
+    _count("tuition_count", "type = 'tuition'", "Tuition fees"),
+    _amount("other_bank_out", f"{IS_TRANSFER} and {IS_OUT} and counterparty_bank is not null", "Transfers to other banks"),
+    _amount("transfer_out", f"{IS_TRANSFER} and {IS_OUT}", "Transfers out"),
+    _amount("transfer_in", f"{IS_TRANSFER} and {IS_IN}", "Transfers in"),
+    _amount("wealth_buy", "type = 'wealth_buy'", "Wealth products bought"),
+    _amount("wealth_sell", "type = 'wealth_sell'", "Wealth products sold"),
+    _amount("loan_payment", "type = 'loan_payment'", "Loan payments"),
+    _amount("fee", f"type = 'fee' and {IS_OUT}", "Fees paid"),
+    _count("weekend_count", f"{INITIATED} and dayofweek(business_date) in (1, 7)", "Made on a Saturday or Sunday"),
+    _count("month_end_count", f"{INITIATED} and datediff(last_day(business_date), business_date) < 3", "Made on the last three days of a month"),
+    _count("night_count", f"{INITIATED} and local_hour < 6", "Made from midnight to six"),
+    *(_count(f"hour_{hour:02d}_count", f"{INITIATED} and local_hour >= {hour} and local_hour < {hour + 4}",
+             f"Made from {hour:02d}:00 to {hour + 4:02d}:00, local time") for hour in HOURS),
+    *(_count(f"{day}_count", f"{INITIATED} and dayofweek(business_date) = {position}", f"Made on a {day.capitalize()}")
+      for position, day in enumerate(WEEKDAYS, start=1)),
+    *(_count(f"mcc_{group}_count", f"{IS_PURCHASE} and mcc_group = '{group}'", f"Purchases: {group.replace('_', ' ')}")
+      for group in MCC_GROUPS),
+    _count("mcc_other_count", f"{IS_PURCHASE} and coalesce(mcc_group, '') not in ({', '.join(repr(group) for group in MCC_GROUPS)})",
+           "Purchases in other or unknown categories"),
+)  # fmt: skip
+
+# Extrema and dates are not sums; everything else in the tile is.
+_SUMMED = tuple(column for column in COLUMNS if column.merge is Merge.SUM)
+
+
+def _calendar_months(column: str, *, name: str) -> Measure:
+    """Calendar months with a positive day, counting the as-of date's month as one and going back `w` of them."""
+    back = "((year(as_of_date) - year(business_date)) * 12 + month(as_of_date) - month(business_date))"
+    sql = f"bit_count(bit_or(case when {column} > 0 and {back} * 30 < {{w}} then shiftleft(1L, {back}) end))"
+    return Measure(name=name, sql=sql, empty=Empty.ZERO)
+
+
+TRANSACTION = Source(
+    name="transaction", title="transactions", title_zh="交易", kind=Kind.EVENTS, reads="core.transaction", columns=COLUMNS,
+    measures=(
+        *(total(column.name) for column in _SUMMED),
+        largest("largest_out", name="largest_out"),
+        days_with("initiated_count", name="active_days"),
+        spells_with("initiated_count", name="active_weeks", days=7),
+        spells_with("initiated_count", name="active_months", days=31),
+        days_since("initiated_count", name="silent_days"),
+        days_since_first("initiated_count", name="first_active_days"),
+        days_since("income_count", name="income_gap_days"),
+        _calendar_months("income_count", name="income_months"),
+        largest("income", name="largest_income"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,311 @@
+"""What a feature is: frozen data. Sources hold integer day tiles and measures over them; groups hold finished features.
+
+An as-of date D sees business_date <= D; a window of W days at D is business_date in (D - W, D]. In an aggregate's SQL
+`age` is D - business_date in days, so a window is `age < W`; over levels that hold for a while (balances) a row
+covers the ages `low`..`high`. `{w}` stands for the window. Names of columns are derived, never typed:
+`<source>_<measure>_<W>d` for measures, `<group>__<feature>_<W>d` for features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from expectations.contracts.types import Column, Sensitivity, Table, Write
+
+
+class Empty(StrEnum):
+    """What a customer without rows gets."""
+
+    ZERO = "zero"  # nothing happened: counts and sums
+    UNKNOWN = "unknown"  # null: there is nothing to take a share, a maximum or a date of
+
+
+class Merge(StrEnum):
+    """How two partial values of a tile become one; all are exact on integers, whatever the order."""
+
+    SUM = "sum"
+    MAX = "max"
+    BITS = "bit_or"
+
+
+class Kind(StrEnum):
+    """How a source's rows meet as-of dates."""
+
+    EVENTS = "events"  # a row belongs to one day
+    STEPS = "steps"  # a row's level holds from its day until the next row's
+    STATES = "states"  # rows are the state on the as-of date itself
+
+
+MARKETING, CREDIT, SERVICE, RISK = "marketing", "credit", "service", "risk"
+PURPOSES = (MARKETING, CREDIT, SERVICE, RISK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileColumn:
+    """One integer per entity and business date: `merge` over the events' `sql`."""
+
+    name: str
+    sql: str
+    merge: Merge = Merge.SUM
+    description: str
+
+    @property
+    def partial(self) -> str:
+        """Aggregate that makes the tile from events. A day without matching events is 0, an extremum null."""
+        return f"coalesce(sum({self.sql}), 0)" if self.merge is Merge.SUM else f"{self.merge}({self.sql})"
+
+    @property
+    def merged(self) -> str:
+        """Aggregate that makes one tile of several."""
+        return f"{self.merge}({self.name})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One aggregate over the rows of a source that an as-of date sees."""
+
+    name: str
+    sql: str
+    empty: Empty
+
+    @property
+    def is_windowed(self) -> bool:
+        return "{w}" in self.sql
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where measures come from. `entity` and `date` are the grain of the tiles; `reads` names the core table."""
+
+    name: str
+    title: str
+    title_zh: str
+    kind: Kind
+    reads: str
+    measures: tuple[Measure, ...]
+    columns: tuple[TileColumn, ...] = ()
+    entity: tuple[str, ...] = ("customer_key",)
+
+    @cached_property
+    def table(self) -> Table:
+        """Contract of the stored day tiles."""
+        keys = tuple(
+            Column(name=name, type="string" if name.endswith("_id") else "bigint", description="Entity", nullable=False, sensitivity=Sensitivity.C2)
+            for name in self.entity
+        )
+        owner = () if "customer_key" in self.entity else (Column(name="customer_key", type="bigint", description="Owner", nullable=False),)
+        return Table(
+            layer="features", name=f"tile_{self.name}", title=f"Day tiles: {self.title}", title_zh=f"日切片：{self.title_zh}",
+            grain=f"{' × '.join(self.entity)} × business_date", key=(*self.entity, "business_date"), write=Write.REPLACE,
+            date="business_date", partition_by=("month",),
+            columns=(
+                *keys, *owner,
+                Column(name="business_date", type="date", description="Bank day", nullable=False),
+                *(Column(name=c.name, type="bigint", description=c.description, sensitivity=Sensitivity.C2) for c in self.columns),
+            ),
+        )  # fmt: skip
+
+    def column_of(self, measure: Measure, window: int | None) -> str:
+        suffix = f"_{window}d" if measure.is_windowed else ""
+        return f"{self.name}_{measure.name}{suffix}"
+
+    def wanted_by(self, sqls: tuple[str, ...]) -> tuple[Wanted, ...]:
+        """The measures that finishing expressions speak of, each once, in order of declaration and window."""
+        text = "\n".join(sqls)
+        found: list[Wanted] = []
+        for measure in self.measures:
+            stem = rf"\b{self.name}_{measure.name}"
+            if measure.is_windowed:
+                windows = sorted({int(days) for days in re.findall(rf"{stem}_(\d+)d\b", text)})
+                found += [Wanted(source=self, measure=measure, window=window) for window in windows]
+            elif re.search(rf"{stem}\b", text):
+                found.append(Wanted(source=self, measure=measure, window=None))
+        return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A measure over one window."""
+
+    source: Source
+    measure: Measure
+    window: int | None
+
+    @property
+    def column(self) -> str:
+        return self.source.column_of(self.measure, self.window)
+
+    @property
+    def aggregate(self) -> str:
+        return self.measure.sql.replace("{w}", str(self.window))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """One published number or label about a customer as of a date. `sql` finishes measures, in portable SQL."""
+
+    name: str
+    title: str
+    title_zh: str
+    description: str
+    unit: str
+    sql: str
+    type: str = "double"
+    windows: tuple[int, ...] = ()
+    empty_means: Empty = Empty.UNKNOWN
+    sensitivity: Sensitivity = Sensitivity.C2
+    purposes: tuple[str, ...] = PURPOSES
+    owner: str = "customer-intelligence"
+
+    def over(self, window: int) -> Feature:
+        """The declaration for one of its windows."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__} | {
+            "name": f"{self.name}_{window}d",
+            "title": f"{self.title}, {window} days",
+            "title_zh": f"近{window}日{self.title_zh}",
+            "sql": self.sql.replace("{w}", f"{window}d"),
+            "windows": (),
+        }
+        return Feature(**fields)
+
+    @property
+    def finished(self) -> tuple[Feature, ...]:
+        """One feature per window; itself when it has none."""
+        return tuple(self.over(window) for window in self.windows) or (self,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureGroup:
+    """Features that are versioned, stored, owned and permitted together. A change of meaning is a new version."""
+
+    name: str
+    version: int
+    title: str
+    title_zh: str
+    declared: tuple[Feature, ...]
+    entity: str = "customer"
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        return tuple(feature for declared in self.declared for feature in declared.finished)
+
+    def full_name(self, feature: Feature) -> str:
+        return f"{self.name}__{feature.name}"
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        return tuple(
+            Column(
+                name=self.full_name(feature), type=feature.type, description=f"{feature.title} ({feature.title_zh}): {feature.description}",
+                unit=feature.unit, nullable=feature.empty_means is Empty.UNKNOWN, sensitivity=feature.sensitivity,
+            )
+            for feature in self.features
+        )  # fmt: skip
+
+    @cached_property
+    def table(self) -> Table:
+        """Contract of the stored group."""
+        return Table(
+            layer="features", name=f"{self.name}_v{self.version}", title=self.title, title_zh=self.title_zh,
+            grain="customer × as_of_date × revision", key=("customer_key", "as_of_date"), write=Write.REVISIONS,
+            date="as_of_date", partition_by=("month",),
+            columns=(
+                Column(name="customer_key", type="bigint", description="Customer", nullable=False, sensitivity=Sensitivity.C2),
+                Column(name="as_of_date", type="date", description="Everything up to this business date is seen", nullable=False),
+                *self.columns,
+            ),
+        )  # fmt: skip
+
+    @property
+    def sqls(self) -> tuple[str, ...]:
+        return tuple(feature.sql for feature in self.features)
+
+
+def digest_of(*declarations: object) -> str:
+    """Hash of frozen declarations: equal text, equal meaning."""
+    return hashlib.sha256("\n".join(repr(declaration) for declaration in declarations).encode()).hexdigest()[:16]
+
+
+# --- measures over events: one row per entity and day -------------------------------------------------------------
+
+
+def total(column: str, *, name: str = "") -> Measure:
+    """Sum over the window."""
+    return Measure(name=name or column, sql=f"sum(case when age < {{w}} then {column} end)", empty=Empty.ZERO)
+
+
+def largest(column: str, *, name: str) -> Measure:
+    """Greatest value over the window."""
+    return Measure(name=name, sql=f"max(case when age < {{w}} then {column} end)", empty=Empty.UNKNOWN)
+
+
+def days_with(column: str, *, name: str) -> Measure:
+    """Days of the window on which the column is positive."""
+    return Measure(name=name, sql=f"count(case when age < {{w}} and {column} > 0 then 1 end)", empty=Empty.ZERO)
+
+
+def days_since(column: str, *, name: str) -> Measure:
+    """Age of the last day of the window on which the column is positive."""
+    return Measure(name=name, sql=f"min(case when age < {{w}} and {column} > 0 then age end)", empty=Empty.UNKNOWN)
+
+
+def days_since_first(column: str, *, name: str) -> Measure:
+    """Age of the first day of the window on which the column is positive."""
+    return Measure(name=name, sql=f"max(case when age < {{w}} and {column} > 0 then age end)", empty=Empty.UNKNOWN)
+
+
+def spells_with(column: str, *, name: str, days: int) -> Measure:
+    """Stretches of `days` days, counted back from the as-of date, with a positive day in them (at most 63)."""
+    bit = f"shiftleft(1L, age div {days})"
+    return Measure(name=name, sql=f"bit_count(bit_or(case when age < {{w}} and {column} > 0 then {bit} end))", empty=Empty.ZERO)
+
+
+def kinds_in(column: str, *, name: str) -> Measure:
+    """Distinct categories in a bit set over the window."""
+    return Measure(name=name, sql=f"bit_count(bit_or(case when age < {{w}} then {column} end))", empty=Empty.ZERO)
+
+
+# --- measures over levels: a row covers ages low..high -------------------------------------------------------------
+
+
+def level(column: str, *, name: str = "") -> Measure:
+    """The level on the as-of date."""
+    return Measure(name=name or column, sql=f"sum(case when low = 0 then {column} end)", empty=Empty.ZERO)
+
+
+def level_before(column: str, *, name: str) -> Measure:
+    """The level `w` days before the as-of date."""
+    return Measure(name=name, sql=f"sum(case when low <= {{w}} and high >= {{w}} then {column} end)", empty=Empty.ZERO)
+
+
+COVERED = "greatest(0, least(high, {w} - 1) - low + 1)"
+
+
+def area(column: str, *, name: str) -> Measure:
+    """Level × days over the window: divided by days it is the mean, weighted by how long each level held."""
+    return Measure(name=name, sql=f"sum({column} * {COVERED})", empty=Empty.ZERO)
+
+
+def days_where(condition: str, *, name: str) -> Measure:
+    """Days of the window on which the condition on the level held."""
+    return Measure(name=name, sql=f"sum(case when {condition} then {COVERED} end)", empty=Empty.ZERO)
+
+
+def highest(column: str, *, name: str) -> Measure:
+    """Highest level on a day of the window."""
+    return Measure(name=name, sql=f"max(case when low < {{w}} then {column} end)", empty=Empty.UNKNOWN)
+
+
+# --- measures over states -----------------------------------------------------------------------------------------
+
+
+def state_count(condition: str, *, name: str) -> Measure:
+    return Measure(name=name, sql=f"count(case when {condition} then 1 end)", empty=Empty.ZERO)
+
+
+def state(sql: str, *, name: str, empty: Empty = Empty.UNKNOWN) -> Measure:
+    return Measure(name=name, sql=sql, empty=empty)

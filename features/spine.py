@@ -1,0 +1,123 @@
+"""Who, as of when: one row per open customer and as-of date, and whose facts count for whom after customers merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+CUSTOMER_ATTRIBUTES = ("birth_date", "gender", "opened_on", "region", "occupation", "kyc_risk", "acquisition_channel", "is_employee")
+OWNERSHIP_DDL = "merged_key bigint, owner_key bigint, owned_from date, owned_to date"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """A customer whose history the survivor owns from a day on."""
+
+    customer_key: int
+    survivor_key: int
+    merged_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owned:
+    """For as-of dates in [owned_from, owned_to) the facts of merged_key count for owner_key."""
+
+    merged_key: int
+    owner_key: int
+    owned_from: date | None
+    owned_to: date | None
+
+
+def ownership(merges: Sequence[Merged]) -> list[Owned]:
+    """Who owns whose facts, for the keys that a merge concerns; chains are followed.
+
+    All keys of one owner are cut at the same dates, so that partials of one (owner, day, owned_from) belong together.
+    """
+    lines = [line for key in sorted(_keys(merges)) for line in _owners_of(key, merges)]
+    cuts: dict[int, set[date]] = {}
+    for line in lines:
+        cuts.setdefault(line.owner_key, set()).update(day for day in (line.owned_from, line.owned_to) if day)
+    return [piece for line in lines for piece in _cut(line, sorted(cuts[line.owner_key]))]
+
+
+def _keys(merges: Iterable[Merged]) -> set[int]:
+    return {key for merge in merges for key in (merge.customer_key, merge.survivor_key)}
+
+
+def _owners_of(key: int, merges: Sequence[Merged]) -> list[Owned]:
+    by_key = {merge.customer_key: merge for merge in merges}
+    lines: list[Owned] = []
+    owner, since, seen = key, None, {key}
+    while (merge := by_key.get(owner)) and merge.survivor_key not in seen:
+        day = max(merge.merged_on, since) if since else merge.merged_on
+        if day != since:
+            lines.append(Owned(merged_key=key, owner_key=owner, owned_from=since, owned_to=day))
+        owner, since = merge.survivor_key, day
+        seen.add(owner)
+    return [*lines, Owned(merged_key=key, owner_key=owner, owned_from=since, owned_to=None)]
+
+
+def _cut(line: Owned, days: Sequence[date]) -> list[Owned]:
+    inside = [day for day in days if (line.owned_from is None or day > line.owned_from) and (line.owned_to is None or day < line.owned_to)]
+    starts, ends = [line.owned_from, *inside], [*inside, line.owned_to]
+    return [
+        Owned(merged_key=line.merged_key, owner_key=line.owner_key, owned_from=start, owned_to=end) for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def ownership_frame(spark: SparkSession, merges: Sequence[Merged]) -> DataFrame | None:
+    """Grain: merged key × [owned_from, owned_to). None where no customers merged, which spares every plan the join."""
+    rows = [(line.merged_key, line.owner_key, line.owned_from, line.owned_to) for line in ownership(merges)]
+    return spark.createDataFrame(rows, OWNERSHIP_DDL) if rows else None
+
+
+def owned(frame: DataFrame, owners: DataFrame | None) -> DataFrame:
+    """`frame` with customer_key its owner, valid for as-of dates in [owned_from, owned_to); null bounds: always.
+
+    Grain: the frame's × ownership. Facts of a merged customer appear once per owner, each for its own as-of dates.
+    """
+    if owners is None:
+        return frame.withColumns({"owned_from": F.lit(None).cast("date"), "owned_to": F.lit(None).cast("date")})
+    joined = frame.join(F.broadcast(owners), on=F.col("customer_key") == F.col("merged_key"), how="left")
+    return joined.withColumn("customer_key", F.coalesce("owner_key", "customer_key")).drop("merged_key", "owner_key")
+
+
+def is_owned_on(as_of: str = "as_of_date") -> Column:
+    """Whether the row's owner owns it on the as-of date."""
+    since, until = F.col("owned_from"), F.col("owned_to")
+    return (since.isNull() | (since <= F.col(as_of))) & (until.isNull() | (until > F.col(as_of)))
+
+
+def dates_frame(spark: SparkSession, dates: Iterable[date]) -> DataFrame:
+    """Grain: as_of_date."""
+    return spark.createDataFrame([(day,) for day in sorted(set(dates))], "as_of_date date")
+
+
+def is_valid_on(as_of: str = "as_of_date") -> Column:
+    """Whether an image of business validity is in force on the as-of date."""
+    return (F.col("valid_from") <= F.col(as_of)) & (F.col("valid_to").isNull() | (F.col("valid_to") > F.col(as_of)))
+
+
+def spine(customers: DataFrame, dates: DataFrame, owners: DataFrame | None = None) -> DataFrame:
+    """Grain: customer_key × as_of_date, every customer open on the date, with `customer_<attribute>` columns.
+
+    customers: images of core.customer. Open: active, opened by then, not closed, not merged into another customer.
+    """
+    is_open = (F.col("status") == "active") & (F.col("opened_on") <= F.col("as_of_date"))
+    is_open &= F.col("closed_on").isNull() | (F.col("closed_on") > F.col("as_of_date"))
+    here = customers.join(F.broadcast(dates), on=is_valid_on() & is_open, how="inner")
+    if owners is not None:
+        here = here.join(F.broadcast(owners), on=_is_merged_away(), how="left_anti")
+    return here.select("customer_key", "as_of_date", *(F.col(name).alias(f"customer_{name}") for name in CUSTOMER_ATTRIBUTES))
+
+
+def _is_merged_away() -> Column:
+    same = (F.col("customer_key") == F.col("merged_key")) & (F.col("owner_key") != F.col("merged_key"))
+    return same & is_owned_on()

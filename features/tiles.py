@@ -1,0 +1,135 @@
+"""Events → day tiles: integers per entity and business date that can be added up in any order.
+
+Tiles keep the customer of the day; who owns them after a merge is asked when windows are taken (features.spine).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from features import margin
+from features.sources.balance import FAMILIES, LEVELS
+from features.sources.channel import CHANNEL
+from features.sources.credit import CREDIT
+from features.sources.transaction import TRANSACTION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+    from features.margin import Price, Rate
+    from features.spec import Source
+
+PRICE_DDL = "product_code string, since date, until date, spread_ppm bigint, loss_ppm bigint"
+UNIT_COST_DDL = "channel string, cost_from date, cost_to date, unit_cost_milli bigint"
+MINOR_PER_UNIT = 100
+PPM = 1_000_000
+
+
+def price_frame(spark: SparkSession, prices: Sequence[Price]) -> DataFrame:
+    """Grain: product_code × [since, until)."""
+    return spark.createDataFrame([(p.product_code, p.since, p.until, p.spread_ppm, p.loss_ppm) for p in prices], PRICE_DDL)
+
+
+def unit_cost_frame(spark: SparkSession, rates: Sequence[Rate]) -> DataFrame:
+    """Grain: channel × [cost_from, cost_to); thousandths of minor units an event."""
+    costs = [rate for rate in rates if rate.kind == "unit_cost"]
+    milli = MINOR_PER_UNIT * margin.MILLI
+    return spark.createDataFrame([(r.code, r.valid_from, r.valid_to, r.value_ppm * milli // PPM) for r in costs], UNIT_COST_DDL)
+
+
+def event_tiles(events: DataFrame, source: Source) -> DataFrame:
+    """Grain: the source's entity × business_date (with its customer_key); columns of the source's tile."""
+    keys = list(dict.fromkeys([*source.entity, "customer_key", "business_date"]))
+    return events.groupBy(*keys).agg(*(F.expr(column.partial).cast("bigint").alias(column.name) for column in source.columns))
+
+
+def transaction_tiles(transactions: DataFrame) -> DataFrame:
+    """Grain: customer_key × business_date. transactions: current images of core.transaction."""
+    return event_tiles(transactions, TRANSACTION)
+
+
+def channel_tiles(events: DataFrame, unit_costs: DataFrame) -> DataFrame:
+    """Grain: customer_key × business_date. events: current images of core.channel_event."""
+    costs = unit_costs.withColumnRenamed("channel", "cost_channel")
+    in_force = (F.col("cost_from") <= F.col("business_date")) & (F.col("cost_to").isNull() | (F.col("cost_to") > F.col("business_date")))
+    priced = events.join(F.broadcast(costs), on=(F.col("channel") == F.col("cost_channel")) & in_force, how="left")
+    return event_tiles(priced, CHANNEL)
+
+
+def instalment_tiles(instalments: DataFrame, source: Source) -> DataFrame:
+    """Grain: customer_key × business_date, of due days and of payment days. instalments: current images."""
+    facts = F.array(
+        F.struct(F.lit(True).alias("is_due"), F.col("due_on").alias("business_date")),
+        F.struct(F.lit(False).alias("is_due"), F.col("paid_on").alias("business_date")),
+    )
+    events = instalments.withColumn("fact", F.explode(facts)).select("*", "fact.*").where("business_date is not null")
+    return event_tiles(events, source)
+
+
+def credit_tiles(changes: DataFrame, prices: DataFrame) -> DataFrame:
+    """Grain: credit_account_id × business_date of change. changes: current images of core.credit_account."""
+    priced = _priced(changes, prices)
+    owed = "case when status = 'closed' then 0 else coalesce(balance_minor, 0) end"
+    rates = {
+        "spread_milli": F.expr(margin.run_rate(owed, "spread_ppm")),
+        "loss_milli": F.expr(margin.run_rate(owed, "loss_ppm")),
+    }
+    return event_tiles(priced.withColumns(rates), CREDIT)
+
+
+def _priced(frame: DataFrame, prices: DataFrame) -> DataFrame:
+    """`frame` with the prices in force for its product on its business date; null where there are none."""
+    named = prices.withColumnRenamed("product_code", "priced_code")
+    in_force = (F.col("since") <= F.col("business_date")) & (F.col("until").isNull() | (F.col("until") > F.col("business_date")))
+    return frame.join(F.broadcast(named), on=(F.col("product_code") == F.col("priced_code")) & in_force, how="left")
+
+
+def account_products(accounts: DataFrame, products: DataFrame) -> DataFrame:
+    """Grain: account_key; its product and family, assets only. An account's product never changes: its first image tells."""
+    first = accounts.groupBy("account_key").agg(F.min_by("product_code", "valid_from").alias("product_code"))
+    families = products.groupBy("product_code").agg(
+        F.min_by("family", "valid_from").alias("family"), F.min_by("is_asset", "valid_from").alias("is_asset")
+    )
+    return first.join(F.broadcast(families), on="product_code", how="inner").where("is_asset").drop("is_asset")
+
+
+def balance_tiles(balances: DataFrame, account_products: DataFrame, prices: DataFrame) -> DataFrame:
+    """Grain: customer_key × business_date on which a level changed; the changes, minor units of the base currency.
+
+    balances: current images of core.balance_daily, of which an account's first is its opening level. Where an account
+    changes hands, the former owner loses its level and the new one gains it.
+    """
+    rows = _priced(balances.join(account_products, on="account_key", how="inner"), prices)
+    levels = rows.select("account_key", "business_date", F.struct("customer_key", *_account_levels()).alias("now"))
+    by_account = Window.partitionBy("account_key").orderBy("business_date")
+    changes = levels.withColumn("before", F.lag("now").over(by_account)).select("business_date", F.explode(_moves()).alias("move"))
+    return (
+        changes.select(F.col("move.customer_key"), "business_date", *(F.col(f"move.{name}") for name in LEVELS))
+        .groupBy("customer_key", "business_date").agg(*(F.sum(name).alias(name) for name in LEVELS))
+        .where(" or ".join(f"{name} <> 0" for name in LEVELS))
+    )  # fmt: skip
+
+
+def _account_levels() -> list[Column]:
+    balance = F.col("balance_base_minor")
+    families = [F.when(F.col("family") == family, balance).otherwise(F.lit(0)).alias(family) for family in FAMILIES]
+    return [balance.alias("aum"), *families, F.expr(margin.run_rate("balance_base_minor", "spread_ppm")).alias("spread_milli")]
+
+
+def _moves() -> Column:
+    """What a balance row changes, for whom: one move, or two where the owner changed."""
+    same = F.struct(F.col("now.customer_key"), *(_change(name).alias(name) for name in LEVELS))
+    lost = F.struct(F.col("before.customer_key"), *((-F.col(f"before.{name}")).alias(name) for name in LEVELS))
+    changed_hands = F.col("before.customer_key") != F.col("now.customer_key")
+    return F.when(changed_hands, F.array("now", lost)).otherwise(F.array(same))
+
+
+def _change(name: str) -> Column:
+    return F.col(f"now.{name}") - F.coalesce(F.col(f"before.{name}"), F.lit(0))
+
+

@@ -1,0 +1,147 @@
+"""Tiles × as-of dates → measures: all windows of a source in one aggregation, for one date or for many.
+
+A tile meets every as-of date whose longest window sees it; conditional sums over its age do the rest. Frames come in
+owned (features.spine.owned), so that a merged customer's facts count for the right one on each date.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from features.sources.balance import LEVELS
+from features.spec import Empty, Kind
+from features.spine import is_owned_on, is_valid_on, owned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import Column, DataFrame
+
+    from features.spec import FeatureGroup, Source, Wanted
+
+LONGEST_WINDOW = 365
+KEYS = ("customer_key", "as_of_date")
+
+
+def measures(seen: DataFrame, wanted: Sequence[Wanted]) -> DataFrame:
+    """Grain: customer_key × as_of_date with rows in `seen`; one column per wanted measure."""
+    return seen.groupBy(*KEYS).agg(*(F.expr(item.aggregate).alias(item.column) for item in wanted))
+
+
+def seen_events(tiles: DataFrame, source: Source, dates: DataFrame, owners: DataFrame | None = None) -> DataFrame:
+    """Grain: owner × business_date × as_of_date that sees it, with `age` in days."""
+    merged = _merged_tiles(tiles, source, owners)
+    in_reach = (F.col("business_date") <= F.col("as_of_date")) & (F.col("business_date") > F.date_sub("as_of_date", LONGEST_WINDOW))
+    seen = merged.join(F.broadcast(dates), on=in_reach & is_owned_on(), how="inner")
+    return seen.withColumn("age", F.datediff("as_of_date", "business_date"))
+
+
+def _merged_tiles(tiles: DataFrame, source: Source, owners: DataFrame | None) -> DataFrame:
+    """Grain: owner × business_date × ownership. Only tiles that a merge concerns are added up again."""
+    if owners is None:
+        return owned(tiles, None)
+    keys = owners.select(F.col("merged_key").alias("customer_key")).distinct()
+    others = owned(tiles.join(F.broadcast(keys), on="customer_key", how="left_anti"), None)
+    concerned = owned(tiles.join(F.broadcast(keys), on="customer_key", how="left_semi"), owners)
+    grain = ("customer_key", "business_date", "owned_from", "owned_to")
+    added = concerned.groupBy(*grain).agg(*(F.expr(column.merged).alias(column.name) for column in source.columns))
+    return others.unionByName(added)
+
+
+def balance_steps(tiles: DataFrame, owners: DataFrame | None = None) -> DataFrame:
+    """Grain: owner × day of change [since, until); the levels that held, and how far assets fell on the first day."""
+    grain = ("customer_key", "owned_from", "owned_to")
+    changes = owned(tiles, owners)
+    if owners is not None:
+        changes = changes.groupBy(*grain, "business_date").agg(*(F.sum(name).alias(name) for name in LEVELS))
+    by_customer = Window.partitionBy(*grain).orderBy("business_date")
+    so_far = by_customer.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    return changes.select(
+        *grain, F.col("business_date").alias("since"), F.lead("business_date").over(by_customer).alias("until"),
+        *(F.sum(name).over(so_far).alias(name) for name in LEVELS),
+        F.greatest(F.lit(0), F.when(F.lag("aum").over(by_customer).isNotNull(), -F.col("aum"))).alias("fallen"),
+    )  # fmt: skip
+
+
+def credit_steps(tiles: DataFrame, owners: DataFrame | None = None) -> DataFrame:
+    """Grain: credit contract × day of change [since, until) × ownership; the state that held, and the dpd before it."""
+    by_contract = Window.partitionBy("credit_account_id").orderBy("business_date")
+    steps = tiles.withColumns(
+        {
+            "since": F.col("business_date"),
+            "until": F.lead("business_date").over(by_contract),
+            "dpd_before": F.lag("dpd").over(by_contract),
+        }
+    )
+    return owned(steps, owners)
+
+
+def seen_steps(steps: DataFrame, dates: DataFrame) -> DataFrame:
+    """Grain: step × as_of_date that sees it; the step covers the ages low..high, in days before the as-of date."""
+    in_reach = (F.col("since") <= F.col("as_of_date")) & (
+        F.col("until").isNull() | (F.col("until") > F.date_sub("as_of_date", LONGEST_WINDOW))
+    )
+    return steps.join(F.broadcast(dates), on=in_reach & is_owned_on(), how="inner").withColumns(
+        {
+            "high": F.datediff("as_of_date", "since"),
+            "low": F.greatest(F.lit(0), F.coalesce(F.datediff("as_of_date", "until") + 1, F.lit(0))),
+        }
+    )
+
+
+def seen_holdings(parties: DataFrame, accounts: DataFrame, products: DataFrame, dates: DataFrame, owners: DataFrame | None = None) -> DataFrame:
+    """Grain: account × as_of_date, with its primary owner on the date (on its last day, if closed).
+
+    parties, accounts, products: images of core.account_party, core.account, core.product.
+    """
+    mine = owned(parties.where("role = 'owner'"), owners).select("account_key", "customer_key", "held_from", "held_to", "owned_from", "owned_to", *_VALID)
+    held = mine.join(F.broadcast(dates), on=is_valid_on() & is_owned_on() & (F.col("held_from") <= F.col("as_of_date")), how="inner").drop(*_VALID)
+    images = accounts.select("account_key", "product_code", "currency", "opened_on", "closed_on", "matures_on", "opening_channel", "status", *_VALID)
+    of_day = held.join(images, on="account_key", how="inner").where(is_valid_on()).drop(*_VALID)
+    families = F.broadcast(products.select("product_code", "family", *_VALID))
+    known = of_day.join(families, on="product_code", how="left").where(F.col("valid_from").isNull() | is_valid_on())
+    until = F.least(F.col("as_of_date"), F.coalesce("closed_on", "as_of_date"))
+    return _aged(known.where(F.col("held_to").isNull() | (F.col("held_to") >= until)), "opened_on", F.col("status") != "closed")
+
+
+def seen_plans(plans: DataFrame, dates: DataFrame, owners: DataFrame | None = None) -> DataFrame:
+    """Grain: plan × as_of_date. plans: current images of core.deposit_plan."""
+    started = F.col("started_on") <= F.col("as_of_date")
+    seen = owned(plans, owners).join(F.broadcast(dates), on=started & is_owned_on(), how="inner")
+    return _aged(seen, "started_on", F.lit(True))
+
+
+_VALID = ("valid_from", "valid_to")
+
+
+def _aged(frame: DataFrame, opened: str, is_running: Column) -> DataFrame:
+    """With age, closed_age, matures_in in days and is_open; what opens or closes after the as-of date is not seen."""
+    ended = F.col("closed_on") <= F.col("as_of_date")
+    return frame.where(F.col(opened) <= F.col("as_of_date")).withColumns(
+        {
+            "age": F.datediff("as_of_date", opened),
+            "closed_age": F.when(ended, F.datediff("as_of_date", "closed_on")),
+            "matures_in": F.datediff("matures_on", "as_of_date"),
+            "is_open": is_running & ~F.coalesce(ended, F.lit(False)),
+        }
+    )
+
+
+def assemble(spine: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Wanted]]], groups: Sequence[FeatureGroup]) -> DataFrame:
+    """Grain: the spine's, customer_key × as_of_date; every feature of the groups by its full name.
+
+    measured: per source its measures and what they are; a customer without rows gets what each measure means empty.
+    """
+    wide = spine
+    for frame, wanted in measured:
+        wide = wide.join(frame, on=list(KEYS), how="left")
+        wide = wide.withColumns({item.column: F.coalesce(item.column, F.lit(0)) for item in wanted if item.measure.empty is Empty.ZERO})
+    return wide.select(*KEYS, *(F.expr(f.sql).cast(f.type).alias(group.full_name(f)) for group in groups for f in group.features))
+
+
+def is_tiled(source: Source) -> bool:
+    """Whether the source's facts are kept as day tiles."""
+    return source.kind is not Kind.STATES
