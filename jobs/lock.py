@@ -6,68 +6,97 @@ gone, from elsewhere when its heartbeat is older than STALE_SECONDS.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import uuid
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jobs.errors import ConfigurationError, ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 STALE_SECONDS = 60.0
 BEAT_SECONDS = 5.0
 
 
-def _alive(path: Path) -> str | None:
-    """The owner of a lock that is still held, as text; None when nobody holds it."""
+def _owner(path: Path) -> dict[str, Any] | None:
     try:
-        owner = json.loads(path.read_text(encoding="utf-8"))
-        age = time.time() - path.stat().st_mtime
+        owner: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
+    return owner
+
+
+def _holder(path: Path) -> str | None:
+    """Who holds a lock, as text; None when nobody alive does."""
+    owner = _owner(path)
+    if owner is None:
+        return None
     if owner["host"] == socket.gethostname():
-        return f"process {owner['pid']}" if _runs(owner["pid"], owner["started"]) else None
+        return f"process {owner['pid']}" if _started(owner["pid"]) == owner["started"] else None
+    age = time.time() - path.stat().st_mtime
     return f"process {owner['pid']} on {owner['host']}" if age < STALE_SECONDS else None
 
 
 def _started(pid: int) -> str:
-    """Start time of a process in clock ticks: with it, a reused process id is not taken for the owner."""
+    """Start time of a running process: with it, a reused process id is not taken for the owner. Gone: no text.
+
+    Where there is no /proc, a running process is told by its id alone.
+    """
+    if not Path("/proc/self/stat").exists():
+        return _signalled(pid)
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:  # noqa: PTH123
-            return stat.read().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+    return "" if fields[0] == "Z" else fields[19]
 
 
-def _runs(pid: int, started: str) -> bool:
-    return _started(pid) == started != ""
-
-
-def _take(path: Path) -> None:
-    """Create the lock file with our name in it; ConflictError when somebody alive holds it."""
-    mine = json.dumps({"pid": os.getpid(), "started": _started(os.getpid()), "host": socket.gethostname()})
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(mine, encoding="utf-8")
+def _signalled(pid: int) -> str:
     try:
-        for _ in range(2):
-            try:
-                os.link(draft, path)  # atomic: fails if it exists
-            except FileExistsError:
-                owner = _alive(path)
-                if owner:
-                    raise ConflictError(f"[{path.stem}] is being worked on by {owner}; try again when it is done") from None
-                path.unlink(missing_ok=True)
-            else:
-                return
-        raise ConflictError(f"[{path.stem}] was taken by somebody else just now; try again")
-    finally:
-        draft.unlink(missing_ok=True)
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    return "running"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time looks at the folder's locks and takes one: two that see the same dead owner would else both win."""
+    with (folder / ".guard").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def _take(path: Path, me: dict[str, Any]) -> None:
+    """Write the lock file with our name in it; ConflictError when somebody alive holds it."""
+    with _alone(path.parent):
+        holder = _holder(path)
+        if holder:
+            raise ConflictError(f"[{path.stem}] is being worked on by {holder}; try again when it is done")
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(me), encoding="utf-8")
+        draft.replace(path)
+
+
+def _release(path: Path, me: dict[str, Any]) -> None:
+    """Remove our lock; one that was taken over from us, because we were silent for too long, is left to its owner."""
+    with _alone(path.parent):
+        if _owner(path) == me:
+            path.unlink()
+
+
+def _beat(path: Path, done: threading.Event) -> None:
+    while not done.wait(BEAT_SECONDS):
+        with suppress(FileNotFoundError):
+            os.utime(path)
 
 
 @contextmanager
@@ -77,22 +106,20 @@ def held(folder: Path, name: str) -> Iterator[None]:
     Raises ConflictError (exit 40) when it is held, ConfigurationError when the folder can't be written.
     """
     path = folder / f"{name.replace('/', '_')}.lock"
+    me = {"pid": os.getpid(), "started": _started(os.getpid()), "host": socket.gethostname(), "token": uuid.uuid4().hex}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _take(path)
+        _take(path, me)
     except OSError as error:
-        raise ConfigurationError(f"The lock folder [{folder}] can't be written: {error.strerror}; check paths.home and its rights") from error
+        raise ConfigurationError(
+            f"The lock folder [{folder}] can't be written: {error.strerror}; check paths.home and its rights"
+        ) from error
     done = threading.Event()
-
-    def beat() -> None:
-        while not done.wait(BEAT_SECONDS):
-            os.utime(path)
-
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=_beat, args=(path, done), daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
-        path.unlink(missing_ok=True)
+        _release(path, me)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from conf import settings as conf
 from jobs import ledger, lock
-from jobs.context import JobContext, JobReport, Request, new_run_id, now, parse_date
+from jobs.context import JobContext, JobReport, Request, now, parse_date
 from jobs.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from datetime import datetime
 
     from conf.settings import Settings
     from expectations.contracts.types import Table
@@ -50,9 +52,7 @@ def request_of(job: str, arguments: argparse.Namespace, *, scope: str = "", **op
     if bool(single) == bool(since or until) or bool(since) != bool(until):
         raise UsageError("Give either --as-of DATE, or --from DATE and --to DATE")
     first, last = (single, single) if single else (since, until)
-    return Request(
-        job=job, since=parse_date(first), until=parse_date(last), scope=scope, force=arguments.force, options=options
-    )
+    return Request(job=job, since=parse_date(first), until=parse_date(last), scope=scope, force=arguments.force, options=options)
 
 
 def load_settings() -> Settings:
@@ -69,33 +69,50 @@ def execute(job: Job, request: Request) -> int:
     started, started_at = time.monotonic(), now()
     with lock.held(settings.locks, f"{request.job}-{request.scope}-{request.partition}"):
         stands_on = job.fingerprint(settings, request) if job.fingerprint else ledger.versions_until(settings, job.inputs, request)
-        inputs = json.dumps({"code": ledger.code_version(), "inputs": stands_on}, sort_keys=True, default=str)
+        whole = {"code": ledger.code_version(), "inputs": stands_on, "options": dict(request.options)}
+        inputs = json.dumps(whole, sort_keys=True, default=str)
         earlier = ledger.runs(settings, request)
         if earlier and earlier[-1]["inputs"] == inputs and not request.force:
-            _say({"job": request.job, "scope": request.scope, "partition": request.partition, "state": "nothing to do", "run_id": earlier[-1]["run_id"]})
+            _say({**_named(request), "state": "nothing to do", "run_id": earlier[-1]["run_id"]})
             return 0
         report = _run(job, request, settings, generation=len(earlier), inputs=inputs, started=started, started_at=started_at)
     _say(report)
     return 0
 
 
-def _run(job: Job, request: Request, settings: Settings, *, generation: int, inputs: str, started: float, started_at: Any) -> dict[str, Any]:
+def _run(
+    job: Job, request: Request, settings: Settings, *, generation: int, inputs: str, started: float, started_at: datetime
+) -> dict[str, Any]:
     from jobs import session
 
     spark = session.build(settings, name=f"{request.job} {request.scope} {request.partition}")
     try:
         context = JobContext(
-            settings=settings, request=request, spark=spark, run_id=new_run_id(), generation=generation, started_at=started_at
-        )
+            settings=settings, request=request, spark=spark, run_id=_run_id(request, generation, inputs), generation=generation,
+            started_at=started_at, stands_on=_digest(inputs),
+        )  # fmt: skip
         report = job.run(context)
         seconds, peak_mb = round(time.monotonic() - started, 2), peak_memory_mb()
         ledger.record(context, report, inputs=inputs, seconds=seconds, peak_mb=peak_mb, finished_at=now())
     finally:
         spark.stop()
     return {
-        "job": request.job, "scope": request.scope, "partition": request.partition, "state": "done", "run_id": context.run_id,
-        "seconds": seconds, "peak_mb": peak_mb, "rows": dict(report.rows), "outputs": dict(report.outputs),
+        **_named(request), "state": "done", "run_id": context.run_id, "seconds": seconds, "peak_mb": peak_mb,
+        "rows": dict(report.rows), "outputs": dict(report.outputs),
     }  # fmt: skip
+
+
+def _named(request: Request) -> dict[str, str]:
+    return {"job": request.job, "scope": request.scope, "partition": request.partition}
+
+
+def _run_id(request: Request, generation: int, inputs: str) -> str:
+    """The same for every attempt of one run, so that what a killed attempt wrote belongs to the run that the ledger names."""
+    return _digest(json.dumps([_named(request), generation, inputs], sort_keys=True))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def peak_memory_mb() -> int:
