@@ -14,7 +14,7 @@ from jobs.simulate import catalogue as c
 from jobs.simulate.block import spill_path
 from jobs.simulate.columns import FEED_COLUMNS, Rows, joined, picked
 from jobs.simulate.encode import encode
-from jobs.simulate.landing import FORMATS, Delivered, deliver
+from jobs.simulate.landing import Delivered, deliver
 from jobs.simulate.night import LATE_FEEDS, LATE_REACH_DAYS, NightFaults, first_delivery, last_night, with_bad_rows
 from jobs.simulate.rates import rate_rows
 from jobs.simulate.seasons import Month, as_date

@@ -33,7 +33,7 @@ Progress = Callable[[str], None]
 SPILL = ".spill"
 
 
-def simulate(  # noqa: PLR0913 - the bank's dimensions, all named
+def simulate(
     *, out: Path, customers: int, months: int, seed: int, end: date, nights: int = 0, faults: bool = False, workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, object]:  # fmt: skip
@@ -44,7 +44,8 @@ def simulate(  # noqa: PLR0913 - the bank's dimensions, all named
     began = time.perf_counter()
     told = progress or (lambda _: None)
     last = end + timedelta(days=nights)
-    calendar = months_between(first_date(end=end, months=months), last)
+    first = first_date(end=end, months=months)
+    calendar = months_between(first, last)
     spill = out / SPILL
     for stale in (spill, out / "landing", out / "truth"):
         shutil.rmtree(stale, ignore_errors=True)
@@ -63,7 +64,7 @@ def simulate(  # noqa: PLR0913 - the bank's dimensions, all named
         told(f"delivered month {done} of {len(orders)}")
     shutil.rmtree(spill)
     return {
-        "customers": customers, "first": calendar[0].delivered_from and first_date(end=end, months=months).isoformat(), "end": end.isoformat(),
+        "customers": customers, "first": first.isoformat(), "end": end.isoformat(),
         "last": last.isoformat(), "rows": dict(sorted(rows.items())), "bytes": dict(sorted(size.items())),
         "seconds": round(time.perf_counter() - began, 1),
     }  # fmt: skip

@@ -51,7 +51,7 @@ class Book:
         book = {field.name: np.zeros((size, c.SLOTS), dtype=np.int64) for field in fields(cls)}
         flags = {name: np.zeros((size, c.SLOTS), dtype=bool) for name in ("is_open", "is_default", "is_dormant", "rolls_over")}
         never = {name: np.full((size, c.SLOTS), NEVER) for name in ("matures", "overdue_since")}
-        return cls(**{**book, **flags, **never, "generation": np.full((size, c.SLOTS), -1)})  # type: ignore[arg-type]
+        return cls(**{**book, **flags, **never, "generation": np.full((size, c.SLOTS), -1)})
 
     def numbers(self, people: Population) -> Ints:
         """The account numbers now in each slot."""

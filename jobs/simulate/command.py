@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     if args.customers < 1 or args.months < 1 or args.nights < 0:
         sys.stderr.write(f"kequn simulate: needs at least one customer [{args.customers}] and one month [{args.months}], nights from 0\n")
         return WRONG_USAGE
-    from jobs.simulate.bank import simulate  # noqa: PLC0415 - numpy and pyarrow only when needed
+    from jobs.simulate.bank import simulate
 
     summary = simulate(
         out=args.out, customers=args.customers, months=args.months, seed=args.seed, end=args.end, nights=args.nights, faults=args.faults,

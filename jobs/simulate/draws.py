@@ -27,13 +27,13 @@ def choice(rng: Generator, shares: Sequence[float] | Floats, size: int) -> Ints:
     edges = np.cumsum(table, axis=-1)
     drawn = rng.random(size) * edges[..., -1]
     if table.ndim == 1:
-        return np.minimum(np.searchsorted(edges, drawn, side="right"), table.size - 1).astype(np.int64)
-    return np.minimum((drawn[:, None] >= edges).sum(axis=1), table.shape[1] - 1).astype(np.int64)
+        return np.asarray(np.minimum(np.searchsorted(edges, drawn, side="right"), table.size - 1), dtype=np.int64)
+    return np.asarray(np.minimum((drawn[:, None] >= edges).sum(axis=1), table.shape[1] - 1), dtype=np.int64)
 
 
 def chance(rng: Generator, probability: npt.ArrayLike, size: int) -> Bools:
     """True with the given probability."""
-    return rng.random(size) < np.asarray(probability)
+    return np.asarray(rng.random(size) < np.asarray(probability), dtype=np.bool_)
 
 
 def lognormal(rng: Generator, median: npt.ArrayLike, sigma: npt.ArrayLike, size: int) -> Floats:
@@ -48,4 +48,4 @@ def cents(amount: npt.ArrayLike) -> Ints:
 
 def rounded(amount: npt.ArrayLike, step: int) -> Ints:
     """Minor units of an amount, rounded to whole steps of CNY as people do."""
-    return np.maximum(np.rint(np.asarray(amount) / step), 1).astype(np.int64) * (step * 100)
+    return np.asarray(np.maximum(np.rint(np.asarray(amount) / step), 1) * (step * 100), dtype=np.int64)

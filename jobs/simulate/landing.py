@@ -84,6 +84,33 @@ def deliver(landing: Path, *, feed: str, business_date: date, table: pa.Table | 
     return Delivered(feed=feed, rows=rows, size=size)
 
 
+def rewrite(landing: Path, *, feed: str, business_date: date, table: pa.Table, content: bytes | None = None) -> None:
+    """Replace a delivery's file; the manifest tells of `table`, and of the bytes of `content` where they are not the table's."""
+    layout = FORMATS[feed]
+    target = folder(landing, feed=feed, business_date=business_date)
+    written = file_bytes(layout, table) if content is None else content
+    (target / layout.file_name).write_bytes(written)
+    files = [file_entry(layout.file_name, written, rows=table.num_rows)]
+    control = {"amount_sum": control_sum(table, layout.control)} if layout.control else None
+    write_manifest(target, manifest(feed=feed, business_date=business_date, files=files, rows=table.num_rows, control=control))
+
+
+def read_delivery(landing: Path, *, feed: str, business_date: date) -> pa.Table:
+    """A delivery's rows as text. Raises FileNotFoundError if it has no file."""
+    layout = FORMATS[feed]
+    path = folder(landing, feed=feed, business_date=business_date) / layout.file_name
+    if layout.kind == "parquet":
+        return pq.read_table(path, partitioning=None)
+    content = path.read_bytes()
+    lines = (gzip.decompress(content) if layout.is_gzip else content).decode(layout.encoding)
+    if layout.kind == "json":
+        rows = [json.loads(line) for line in lines.splitlines()]
+        return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in rows[0]]))
+    names = lines.split("\n", 1)[0].split(",")
+    options = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, quoted_strings_can_be_null=False)
+    return pa_csv.read_csv(io.BytesIO(lines.encode()), convert_options=options)
+
+
 def manifest(*, feed: str, business_date: date, files: list[dict[str, object]], rows: int, control: dict[str, str] | None) -> dict[str, object]:
     """The manifest: produced at one o'clock of the following local day, which is 17:00 UTC."""
     content: dict[str, object] = {
@@ -118,9 +145,19 @@ def csv_bytes(table: pa.Table, encoding: str) -> bytes:
     buffer = io.BytesIO()
     buffer.write((",".join(table.column_names) + "\n").encode())
     if table.num_rows:
-        pa_csv.write_csv(table, buffer, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+        _write_rows(table, buffer)
     content = buffer.getvalue()
     return content if encoding == "utf-8" else content.decode("utf-8").encode(encoding)
+
+
+def _write_rows(table: pa.Table, buffer: io.BytesIO) -> None:
+    start = buffer.tell()
+    try:
+        pa_csv.write_csv(table, buffer, pa_csv.WriteOptions(include_header=False, quoting_style="none"))
+    except pa.ArrowInvalid:  # a value holds a comma, a quote or a line end
+        buffer.truncate(start)
+        buffer.seek(start)
+        pa_csv.write_csv(table, buffer, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
 
 
 def json_bytes(table: pa.Table) -> bytes:
@@ -132,7 +169,7 @@ def json_bytes(table: pa.Table) -> bytes:
 
 def control_sum(table: pa.Table | None, column: str | None) -> str:
     """Sum of an amount column as decimal text; what can't be read counts nothing."""
-    if table is None or table.num_rows == 0 or column is None:
+    if table is None or table.num_rows == 0 or column is None or column not in table.column_names:
         return "0.00"
     values = table.column(column)
     readable = pc.match_substring_regex(values, r"^-?\d+(\.\d+)?$")

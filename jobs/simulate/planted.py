@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from jobs.simulate import catalogue as c
-from jobs.simulate.draws import Ints, chance, rounded
+from jobs.simulate.draws import Bools, Ints, chance, rounded
 from jobs.simulate.savings import SavingsPlan, invest
 from jobs.simulate.scene import Scene
 
@@ -40,10 +42,10 @@ def add_campaign(scene: Scene, plan: SavingsPlan) -> None:
     _put_contacts(scene, who, day=day, control=control, response=response, answered=buy_day)
 
 
-def _put_contacts(scene: Scene, who: Ints, *, day: int, control: np.ndarray, response: Ints, answered: Ints) -> None:
+def _put_contacts(scene: Scene, who: Ints, *, day: int, control: Bools, response: Ints, answered: Ints) -> None:
     """The contact on its day without an answer; the same contact again on the day of the answer."""
     channel = np.where(control, -1, scene.people.mobile[who] % len(c.CONTACT_CHANNELS))
-    common = {
+    common: dict[str, Any] = {
         "campaign": scene.month.year * 100 + scene.month.month, "customer": scene.people.first_customer + who,
         "sent": day * 86_400 + 10 * 3600 + who % 3600, "arm": control, "channel": channel,
     }  # fmt: skip

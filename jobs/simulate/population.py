@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from jobs.simulate.draws import NEVER, Bools, Floats, Generator, Ints, chance, c
 
 BLOCK = 2_000  # customers simulated together; part of what a seed means
 DAYS_A_MONTH = 30.44
+
+
+# Traits on their way into a Population: it is built in steps, each of which looks at the ones before.
+Traits = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +89,7 @@ def draw_population(rng: Generator, *, first_customer: int, size: int, start: in
     return Population(**people)
 
 
-def _people(rng: Generator, *, size: int, start: int, end: int) -> dict[str, object]:
+def _people(rng: Generator, *, size: int, start: int, end: int) -> Traits:
     archetype = choice(rng, c.ARCHETYPE_SHARE, size)
     youngest = np.array([18, 18, 24, 30, 38])[archetype]
     spread = np.array([50, 14, 46, 40, 35])[archetype]
@@ -108,7 +113,7 @@ def _people(rng: Generator, *, size: int, start: int, end: int) -> dict[str, obj
     }  # fmt: skip
 
 
-def _money(rng: Generator, people: dict[str, object]) -> dict[str, object]:
+def _money(rng: Generator, people: Traits) -> Traits:
     archetype, birth, opened = (np.asarray(people[name]) for name in ("archetype", "birth_day", "open_day"))
     size = archetype.size
     age = (opened - birth) / 365.25
@@ -129,7 +134,7 @@ def _money(rng: Generator, people: dict[str, object]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _departure(rng: Generator, people: dict[str, object], *, start: int, end: int) -> dict[str, object]:
+def _departure(rng: Generator, people: Traits, *, start: int, end: int) -> Traits:
     """Who leaves and when. The monthly hazard depends on traits, so that churn can be learnt before the fade as well as from it."""
     archetype, opened, salaried = (np.asarray(people[name]) for name in ("archetype", "open_day", "has_salary"))
     size = archetype.size
@@ -151,7 +156,7 @@ def _departure(rng: Generator, people: dict[str, object], *, start: int, end: in
     }  # fmt: skip
 
 
-def _trouble(rng: Generator, people: dict[str, object], *, start: int, end: int) -> dict[str, object]:
+def _trouble(rng: Generator, people: Traits, *, start: int, end: int) -> Traits:
     size = np.asarray(people["archetype"]).size
     distressed = chance(rng, 0.035, size)
     distress_from = rng.integers(start, end + 1, size)
@@ -171,7 +176,7 @@ def _trouble(rng: Generator, people: dict[str, object], *, start: int, end: int)
     }  # fmt: skip
 
 
-def _relations(rng: Generator, people: dict[str, object], *, first_customer: int, start: int, end: int) -> dict[str, object]:
+def _relations(rng: Generator, people: Traits, *, first_customer: int, start: int, end: int) -> Traits:
     """Households, joint accounts and doubled customers: a customer's neighbour in the block is the partner."""
     archetype, opened = np.asarray(people["archetype"]), np.asarray(people["open_day"])
     size = archetype.size

@@ -15,7 +15,7 @@ def cny_per_unit(month: Month) -> Floats:
     """CNY for a unit of each currency in the month."""
     time = month.year * 12 + month.month
     swell = [1.0 if level == 1.0 else 1 + 0.025 * math.sin(time / 5 + position) for position, level in enumerate(c.CNY_PER_UNIT)]
-    return np.round(np.array(c.CNY_PER_UNIT) * np.array(swell), 6)
+    return np.asarray(np.round(np.array(c.CNY_PER_UNIT) * np.array(swell), 6), dtype=np.float64)
 
 
 def minor_per_cny_cent(month: Month) -> Floats:

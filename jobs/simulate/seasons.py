@@ -49,9 +49,9 @@ class Month:
         """Whether the last calendar day of the month is delivered."""
         return self.delivered_to == self.last
 
-    def day(self, day_of_month: npt.ArrayLike) -> npt.NDArray[np.int32]:
+    def day(self, day_of_month: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Day number of a day of the month; the 31st becomes the last day of a short month."""
-        return (self.first + np.minimum(np.asarray(day_of_month), self.days) - 1).astype(np.int32)
+        return np.asarray(self.first + np.minimum(np.asarray(day_of_month), self.days) - 1, dtype=np.int64)
 
 
 def day_number(day: date) -> int:
@@ -99,13 +99,13 @@ def _month(index: int, *, first: date, last: date) -> Month:
     )
 
 
-def days_to_new_year(month: Month) -> npt.NDArray[np.int32]:
+def days_to_new_year(month: Month) -> npt.NDArray[np.int64]:
     """For each day of the month: days after the nearest lunar new year, negative before it."""
     days = np.arange(month.first, month.last + 1)
     years = np.array([day_number(day) for day in LUNAR_NEW_YEAR])
     apart = days[:, None] - years[None, :]
     nearest = np.abs(apart).argmin(axis=1)
-    return apart[np.arange(days.size), nearest].astype(np.int32)
+    return np.asarray(apart[np.arange(days.size), nearest], dtype=np.int64)
 
 
 def spending_weights(month: Month) -> npt.NDArray[np.float64]:
