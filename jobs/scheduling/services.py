@@ -159,7 +159,9 @@ def _wrong(airflow: Airflow) -> str:
 def _expect_alive(house: House) -> None:
     for service in house.components:
         if not processes.leader_of(service):
-            raise ConfigurationError(f"Airflow's [{service.name}] ended by itself; the last lines of its log:\n{processes.tail(service.log_file)}")
+            raise ConfigurationError(
+                f"Airflow's [{service.name}] ended by itself; the last lines of its log:\n{processes.tail(service.log_file)}"
+            )
 
 
 def stop(house: House) -> list[str]:

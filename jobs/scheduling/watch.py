@@ -74,7 +74,10 @@ class Watch:
 
     def _story(self, run: Run, tasks: list[Task]) -> str:
         failed = [task for task in tasks if task.state == "failed"]
-        stories = [f"the task [{task.task_id}] of [{run.dag_id}] {run.key} failed; the last lines of its log:\n{self._last_lines(run, task)}" for task in failed]
+        stories = [
+            f"the task [{task.task_id}] of [{run.dag_id}] {run.key} failed; the last lines of its log:\n{self._last_lines(run, task)}"
+            for task in failed
+        ]
         return "\n".join(stories) or f"[{run.dag_id}] {run.key} failed without a failed task: somebody ended it"
 
     def _log(self, run: Run, task: Task) -> Path:
