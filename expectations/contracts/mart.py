@@ -33,11 +33,15 @@ SUPPRESS_CODES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A column of a mart that shows a feature of the catalogue; reading it names the purpose."""
+    """A column of a mart that shows a feature of the catalogue; reading it names the purpose.
+
+    A column of type date shows a number of days, as the day that lies so far back, or ahead.
+    """
 
     column: Column
     feature: str
-    purpose: str
+    purpose: str = "marketing"
+    is_ahead: bool = False
 
 
 def _text(name: str, description: str, *, nullable: bool = True, one_of: tuple[str, ...] = ()) -> Column:
@@ -69,7 +73,39 @@ AS_OF_DATE = _carried(
 CONTRACT_VERSION = _carried("contract_version", "string", "Version of the contract that the row was written under")
 RUN_ID = _carried("run_id", "string", "Run that last changed the row, see ops.run")
 
-PUBLISHED_FEATURES: tuple[Published, ...] = ()
+
+def _shows(
+    feature: str, name: str, type_: str, description: str, *, unit: str = "", purpose: str = "marketing", is_ahead: bool = False
+) -> Published:
+    column = Column(name=name, type=type_, description=description, unit=unit, sensitivity=C2)
+    return Published(column=column, feature=feature, purpose=purpose, is_ahead=is_ahead)
+
+
+MONEY = "decimal(18,2)"
+SHARE = "decimal(5,4)"
+PUBLISHED_FEATURES = (
+    _shows("tenure__age_years", "age_years", "int", "Completed years of age", unit="years"),
+    _shows("tenure__region", "region", "string", "Region or city of the home branch"),
+    _shows("holdings__product_count", "product_count", "int", "Products held", unit="products"),
+    _shows("holdings__has_demand", "has_current_account", "boolean", "Holds a current account"),
+    _shows("holdings__has_term", "has_term_deposit", "boolean", "Holds a term deposit"),
+    _shows("holdings__has_recurring", "has_recurring_deposit", "boolean", "Holds a recurring deposit"),
+    _shows("holdings__has_wealth", "has_wealth_product", "boolean", "Holds a wealth product"),
+    _shows("holdings__has_credit_card", "has_credit_card", "boolean", "Holds a credit card"),
+    _shows("holdings__has_mortgage", "has_mortgage", "boolean", "Holds a mortgage"),
+    _shows("balances__aum_eod", "assets", MONEY, "Assets at the end of the day", unit="base currency"),
+    _shows("deposits_recurring__matures_in_days", "recurring_matures_on", "date", "Next maturity of a recurring deposit", is_ahead=True),
+    _shows("activity__days_since_last", "last_active_on", "date", "Last transaction that the customer made"),
+    _shows("activity__txn_count_30d", "transactions_30d", "int", "Transactions of the last 30 days", unit="transactions"),
+    _shows("cash_flow__has_income_90d", "has_income", "boolean", "Salary or pension is paid here, last 90 days"),
+    _shows("channels__preferred_channel", "preferred_channel", "string", "Channel used most"),
+    _shows("channels__digital_share_90d", "digital_share_90d", SHARE, "Share of contacts made online, last 90 days", unit="share"),
+    _shows("channels__login_gap_days", "last_login_on", "date", "Last login"),
+    _shows("channels__complaint_count_180d", "complaints_180d", "int", "Complaints of the last 180 days", unit="complaints", purpose="service"),
+    _shows("dormancy__is_dormant", "is_dormant", "boolean", "Sleeping customer: a year without a transaction, next to nothing left"),
+    _shows("dormancy__latent_credit", "has_latent_credit_need", "boolean", "No loan here, but signs of a need for one"),
+    _shows("value__rfm_cell", "rfm_cell", "int", "Recency, frequency and amount grades as three digits", unit="cell"),
+)  # fmt: skip
 
 CUSTOMER_360 = Table(
     layer="mart", name="customer_360", title="Customer 360", title_zh="统一客户视图",

@@ -65,7 +65,7 @@ def build(pictures: Pictures, edition: Edition) -> DataFrame:
             "run_id": F.lit(edition.run_id),
             "tenure_months": F.floor(F.months_between(F.lit(edition.as_of), F.col("customer_since"))),
             **{name: F.coalesce(F.col(name), F.lit(False)) for name in permission.CONSENT_COLUMNS},
-            **{published.column.name: shown(published) for published in mart.PUBLISHED_FEATURES},
+            **{published.column.name: shown(published, as_of=edition.as_of) for published in mart.PUBLISHED_FEATURES},
         }
     )
     judged = stamped.withColumn(
@@ -74,15 +74,16 @@ def build(pictures: Pictures, edition: Edition) -> DataFrame:
     return judged.select(*[F.col(column.name).cast(column.type).alias(column.name) for column in mart.CUSTOMER_360.columns])
 
 
-def shown(published: mart.Published) -> Column:
-    """A feature as it is published: doubles become DECIMAL, rounded before they are hashed."""
+def shown(published: mart.Published, *, as_of: date) -> Column:
+    """A feature as it is published: days become dates, which stay where they are; doubles become DECIMAL before they are hashed."""
     from pyspark.sql import functions as F
 
-    kind = published.column.type
+    kind, stored = published.column.type, F.col(published.feature)
+    if kind == "date":
+        return F.date_add(F.lit(as_of), (stored if published.is_ahead else -stored).cast("int"))
     if kind.startswith("decimal"):
-        places = int(kind.removesuffix(")").split(",")[1])
-        return F.round(published.feature, places).cast(kind)
-    return F.col(published.feature).cast(kind)
+        return F.round(stored, int(kind.removesuffix(")").split(",")[1])).cast(kind)
+    return stored.cast(kind)
 
 
 def segment_columns(segments: DataFrame) -> DataFrame:

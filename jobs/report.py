@@ -1,0 +1,93 @@
+"""What the runs of a period did: summary.json for programs, report.html for people. Reads Delta tables without a JVM."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs import runner
+from jobs.context import parse_date
+from jobs.errors import ConfigurationError, UsageError
+from jobs.report_page import facts, sections, summary, svg
+
+if TYPE_CHECKING:
+    import argparse
+    from datetime import date
+
+    from conf.settings import Settings
+
+PAGE = Path(__file__).parent / "report_page"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--from A --to B."""
+    parser.add_argument("--from", dest="since", metavar="DATE", required=True, help="first business date")
+    parser.add_argument("--to", dest="until", metavar="DATE", required=True, help="last business date")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write both files and say where they are. Exit code 0; 2 for an empty period."""
+    since, until = parse_date(arguments.since), parse_date(arguments.until)
+    if since > until:
+        raise UsageError(f"The period [{since}..{until}] is empty; give --from before --to")
+    settings = runner.load_settings()
+    page = write(settings, since, until)
+    sys.stdout.write(
+        json.dumps({"job": "report", "state": "done", "report": str(page), "summary": str(page.with_name("summary.json"))}) + "\n"
+    )
+    return 0
+
+
+def write(settings: Settings, since: date, until: date) -> Path:
+    """The path of report.html; summary.json lies beside it. Raises ConfigurationError when they can't be written."""
+    found = facts.gather(settings, since, until)
+    told = summary.summary(found, source=settings.source.mapping, environment=settings.environment)
+    page = settings.reports / "report.html"
+    try:
+        settings.reports.mkdir(parents=True, exist_ok=True)
+        _put(page.with_name("summary.json"), json.dumps(told, indent=2, ensure_ascii=False, default=str) + "\n")
+        _put(page, render(found, told))
+    except OSError as error:
+        raise ConfigurationError(f"[{settings.reports}] can't be written: {error}; check paths.reports and its rights") from error
+    return page
+
+
+def render(found: facts.Facts, told: dict[str, Any]) -> str:
+    """The page: no script, no request; everything a browser needs is inside."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    names, titles = scheme_names()
+    return environment.get_template("page.html.j2").render(
+        facts=found, summary=told, source_title=told["source"], style=Markup((PAGE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 our own file
+        number=svg.number, percent=svg.percent, clock=clock, severities=sections.SEVERITIES,
+        feeds=sections.feeds(found), quarantine=sections.quarantine(found), checks=sections.checks(found),
+        segments=sections.segments(found, names, titles), models=sections.models(summary.trained(found)), churn=sections.churn(found),
+        steps=sections.steps(found.runs),
+    )  # fmt: skip
+
+
+def scheme_names() -> tuple[dict[str, list[tuple[str, str]]], dict[str, str]]:
+    """Segments per scheme as (code, bilingual name) in the catalogue's order, and the schemes' own names."""
+    from features.catalogue import SEGMENTATIONS
+
+    names = {scheme.name: [(rule.name, f"{rule.title} {rule.title_zh}") for rule in scheme.rules] for scheme in SEGMENTATIONS}
+    return names, {scheme.name: f"{scheme.title} {scheme.title_zh}" for scheme in SEGMENTATIONS}
+
+
+def clock(seconds: float) -> str:
+    """A duration as people say it: 42 s, 3 min 05 s."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _put(path: Path, content: str) -> None:
+    """Whole or not at all: a reader never meets half a file."""
+    unfinished = path.with_suffix(path.suffix + ".part")
+    unfinished.write_text(content, encoding="utf-8")
+    unfinished.replace(path)
