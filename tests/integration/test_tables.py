@@ -2,54 +2,121 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace as altered
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
 
-from expectations.contracts.types import KNOWN, Column, Table, Write
+import pytest
+from pyspark.sql import DataFrame
+
+from conf.settings import Settings
+from expectations.contracts.types import KNOWN, VALID, Column, Table, Write
 from jobs import tables
 from jobs.context import JobContext
+from jobs.errors import ConfigurationError, DataRejectedError, InvariantError
 
-LEDGER = Table(
-    layer="core", name="ledger", title="t", title_zh="t", grain="id × known interval", key=("id",), write=Write.INTERVALS, interval=KNOWN,
-    date="day", partition_by=("month",),
-    columns=(
-        Column(name="id", type="string", description="id"),
-        Column(name="day", type="date", description="day"),
-        Column(name="amount", type="bigint", description="amount"),
-    ),
-)  # fmt: skip
+Contexts = Callable[..., JobContext]
+
+ID = Column(name="id", type="string", description="id")
+DAY = Column(name="day", type="date", description="day")
+AMOUNT = Column(name="amount", type="bigint", description="amount")
 
 
-def _incoming(context: JobContext, *rows: tuple[str, str, int, int]):
+def _table(name: str, write: Write, **more: Any) -> Table:
+    given = {"key": ("id",), "columns": (ID, DAY, AMOUNT), "grain": "id"} | more
+    return Table(layer="core", name=name, title="t", title_zh="t", write=write, **given)
+
+
+LEDGER = _table("ledger", Write.INTERVALS, interval=KNOWN, date="day", partition_by=("month",))
+PERSON = _table("person", Write.INTERVALS, interval=VALID, columns=(ID, AMOUNT))
+FACTS = _table("facts", Write.APPEND)
+SLICES = _table("slices", Write.REPLACE, date="day", partition_by=("month",))
+FEATURES = _table("features", Write.REVISIONS, key=("id", "day"), date="day", partition_by=("month",))
+MART = _table("mart", Write.CHANGED, change_feed=True, columns=(ID, altered(DAY, is_content=False), AMOUNT))
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _rows(context: JobContext, *rows: tuple[str, str, int]) -> DataFrame:
+    return context.spark.createDataFrame([(i, _day(d), a) for i, d, a in rows], "id string, day date, amount bigint")
+
+
+def _incoming(context: JobContext, *rows: tuple[str, str, int, int]) -> DataFrame:
     """Rows of (id, day, amount, known on that day of June 2026)."""
-    data = [(i, datetime.fromisoformat(d).date(), a, datetime(2026, 6, known)) for i, d, a, known in rows]  # noqa: DTZ001
+    data = [(i, _day(d), a, datetime(2026, 6, known)) for i, d, a, known in rows]
     return context.spark.createDataFrame(data, "id string, day date, amount bigint, known_from timestamp")
 
 
-def _stored(context: JobContext) -> list[tuple[str, int, int, int | None]]:
+def _images(context: JobContext) -> list[tuple[str, int, int, int | None]]:
     rows = tables.read(context, LEDGER).collect()
     return sorted((r.id, r.amount, r.known_from.day, r.known_to.day if r.known_to else None) for r in rows)
 
 
-def test_correction_closes_the_earlier_image(context_for: Callable[..., JobContext]) -> None:
-    tables.merge_intervals(context_for("one"), LEDGER, _incoming(context_for(), ("a", "2026-05-01", 10, 1), ("b", "2026-05-01", 5, 1)))
-    second = context_for("two")
+def _stored(context: JobContext, table: Table, *names: str) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row) for row in tables.read(context, table).select(*names).collect())
+
+
+# --- intervals ----------------------------------------------------------------------------------------------------
+
+
+def test_correction_closes_the_earlier_image(context_for: Contexts) -> None:
+    first, second = context_for("one"), context_for("two")
+    tables.merge_intervals(first, LEDGER, _incoming(first, ("a", "2026-05-01", 10, 1), ("b", "2026-05-01", 5, 1)))
     written = tables.merge_intervals(
         second, LEDGER, _incoming(second, ("a", "2026-05-01", 12, 3), ("b", "2026-05-01", 5, 3), ("c", "2026-06-01", 1, 3))
     )
     assert (written.inserted, written.updated, written.unchanged, written.rows_in) == (1, 1, 1, 3)
-    assert _stored(second) == [("a", 10, 1, 3), ("a", 12, 3, None), ("b", 5, 1, None), ("c", 1, 3, None)]
+    assert _images(second) == [("a", 10, 1, 3), ("a", 12, 3, None), ("b", 5, 1, None), ("c", 1, 3, None)]
 
 
-def test_an_image_that_arrives_out_of_order_is_put_where_it_belongs(context_for: Callable[..., JobContext]) -> None:
-    late = context_for("late")
-    tables.merge_intervals(context_for("one"), LEDGER, _incoming(late, ("a", "2026-05-01", 12, 3)))
+def test_an_image_that_arrives_late_ends_where_the_same_was_said_again(context_for: Contexts) -> None:
+    # In order: 10 from the 1st, 12 from the 2nd, 10 again from the 3rd. The 2nd arrives last.
+    one, three, two = context_for("1"), context_for("3"), context_for("2")
+    tables.merge_intervals(one, LEDGER, _incoming(one, ("a", "2026-05-01", 10, 1)))
+    again = tables.merge_intervals(three, LEDGER, _incoming(three, ("a", "2026-05-01", 10, 3)))
+    assert (again.unchanged, again.changed) == (1, False)
+    assert _images(three) == [("a", 10, 1, None)]
+    late = tables.merge_intervals(two, LEDGER, _incoming(two, ("a", "2026-05-01", 12, 2)))
+    assert (late.updated, late.first_date) == (1, "2026-05-01")
+    assert _images(two) == [("a", 10, 1, 2), ("a", 10, 3, None), ("a", 12, 2, 3)]
+
+
+def test_an_image_before_the_first_one_is_put_where_it_belongs(context_for: Contexts) -> None:
+    first, late = context_for("one"), context_for("late")
+    tables.merge_intervals(first, LEDGER, _incoming(first, ("a", "2026-05-01", 12, 3)))
     written = tables.merge_intervals(late, LEDGER, _incoming(late, ("a", "2026-05-01", 10, 1)))
     assert written.inserted == 1  # before it nothing was known
-    assert _stored(late) == [("a", 10, 1, 3), ("a", 12, 3, None)]
+    assert _images(late) == [("a", 10, 1, 3), ("a", 12, 3, None)]
 
 
-def test_the_same_delivery_again_makes_no_commit(context_for: Callable[..., JobContext]) -> None:
+def test_a_correction_moves_a_row_to_another_month(context_for: Contexts) -> None:
+    first, later, same = context_for("one"), context_for("later"), context_for("same")
+    tables.merge_intervals(first, LEDGER, _incoming(first, ("a", "2026-05-31", 10, 1), ("b", "2026-05-31", 10, 1)))
+    tables.merge_intervals(later, LEDGER, _incoming(later, ("a", "2026-06-01", 10, 2)))
+    written = tables.merge_intervals(same, LEDGER, _incoming(same, ("b", "2026-04-30", 10, 1)))  # at the same start: replaced
+    assert _stored(same, LEDGER, "id", "month", "known_to") == [
+        ("a", 202605, datetime(2026, 6, 2)),
+        ("a", 202606, None),
+        ("b", 202604, None),
+    ]
+    assert written.first_date == "2026-04-30"  # and the day it left is later
+
+
+def test_many_images_in_one_load(context_for: Contexts) -> None:
+    load = context_for()
+    written = tables.merge_intervals(
+        load, LEDGER, _incoming(load, *(("a", "2026-05-01", amount, known) for amount, known in ((7, 4), (5, 1), (5, 2), (6, 3))))
+    )
+    assert (written.inserted, written.updated, written.unchanged) == (1, 2, 1)
+    assert _images(load) == [("a", 5, 1, 3), ("a", 6, 3, 4), ("a", 7, 4, None)]
+
+
+def test_the_same_delivery_again_makes_no_commit(context_for: Contexts) -> None:
     rows = (("a", "2026-05-01", 10, 1), ("b", "2026-05-01", 5, 2))
     first, again = context_for("one"), context_for("one", generation=1)
     written = tables.merge_intervals(first, LEDGER, _incoming(first, *rows))
@@ -57,16 +124,149 @@ def test_the_same_delivery_again_makes_no_commit(context_for: Callable[..., JobC
     assert (repeated.version, repeated.unchanged) == (written.version, 2)
 
 
-def test_a_second_attempt_skips_what_the_first_committed(context_for: Callable[..., JobContext]) -> None:
-    facts = Table(
-        layer="ops", name="facts", title="t", title_zh="t", grain="x", key=("x",), write=Write.APPEND,
-        columns=(Column(name="x", type="int", description="x"),),
-    )  # fmt: skip
-    first, retry, forced = context_for("j"), context_for("j"), context_for("j", generation=1)
-    frame = first.spark.createDataFrame([(1,), (2,)], "x int")
-    one = tables.append(first, facts, frame)
-    two = tables.append(retry, facts, frame)
-    assert (one.version, one.inserted) == (two.version, two.inserted)
-    assert tables.read(retry, facts).count() == 2
-    tables.append(forced, facts, frame)
-    assert tables.read(forced, facts).count() == 4
+def test_a_key_twice_at_one_start_is_refused(context: JobContext) -> None:
+    with pytest.raises(InvariantError, match=r"core.ledger.*\[1\] rows.*null or repeated"):
+        tables.merge_intervals(
+            context, LEDGER, _incoming(context, ("a", "2026-05-01", 10, 1), ("a", "2026-05-01", 11, 1), ("b", "2026-05-01", 1, 1))
+        )
+    assert _images(context) == []
+
+
+def test_a_change_of_tonight_leaves_earlier_dates_as_they_were(context_for: Contexts) -> None:
+    opened, night = context_for("one"), context_for("two")
+    schema = "id string, amount bigint, valid_from date"
+    tables.merge_intervals(opened, PERSON, opened.spark.createDataFrame([("a", 1, _day("2020-01-01"))], schema))
+    written = tables.merge_intervals(night, PERSON, night.spark.createDataFrame([("a", 2, _day("2026-01-31"))], schema))
+    assert written.first_date == "2026-01-31"
+    before = tables.valid_on(tables.read(night, PERSON), PERSON, _day("2026-01-30")).collect()
+    assert [row.amount for row in before] == [1]
+
+
+# --- slices, revisions, changed rows, facts -----------------------------------------------------------------------
+
+
+def test_replace_touches_its_slice_and_only_when_it_differs(context_for: Contexts) -> None:
+    runs = [context_for(str(n)) for n in range(4)]
+    tables.replace(runs[0], SLICES, _rows(runs[0], ("a", "2026-05-01", 1), ("a", "2026-05-02", 2)), where="day >= '2026-05-01'")
+    equal = tables.replace(runs[1], SLICES, _rows(runs[1], ("a", "2026-05-02", 2)), where="day = '2026-05-02'")
+    assert (equal.unchanged, equal.changed, equal.version) == (1, False, 1)
+    other = tables.replace(runs[2], SLICES, _rows(runs[2], ("b", "2026-05-02", 3)), where="day = '2026-05-02'")
+    assert (other.inserted, other.removed, other.first_date) == (1, 1, "2026-05-02")
+    with pytest.raises(DataRejectedError, match=r"core.slices.*day = '2026-05-02'.*empty frame"):
+        tables.replace(runs[3], SLICES, _rows(runs[3]), where="day = '2026-05-02'")
+    assert _stored(runs[3], SLICES, "id", "day", "amount") == [("a", _day("2026-05-01"), 1), ("b", _day("2026-05-02"), 3)]
+
+
+def test_a_day_that_may_be_empty_can_be_emptied(context_for: Contexts) -> None:
+    first, second = context_for("1"), context_for("2")
+    tables.replace(first, SLICES, _rows(first, ("a", "2026-05-01", 1)), where="day = '2026-05-01'")
+    written = tables.replace(second, SLICES, _rows(second), where="day = '2026-05-01'", may_be_empty=True)
+    assert (written.removed, _stored(second, SLICES, "id")) == (1, [])
+
+
+def test_a_date_is_published_once_and_then_revised(context_for: Contexts) -> None:
+    first, second = context_for("1"), context_for("2")
+    tables.append_revisions(first, FEATURES, _rows(first, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2)))
+    # The 1st: a as it was, b corrected, c new. The 2nd: not published before.
+    written = tables.append_revisions(
+        second, FEATURES, _rows(second, ("c", "2026-05-01", 3), ("b", "2026-05-01", 9), ("a", "2026-05-02", 1), ("a", "2026-05-01", 1))
+    )
+    assert (written.inserted, written.updated, written.unchanged, written.first_date) == (2, 1, 1, "2026-05-01")
+    assert _stored(second, FEATURES, "id", "day", "amount", "revision") == [
+        ("a", _day("2026-05-01"), 1, 0), ("a", _day("2026-05-02"), 1, 0), ("b", _day("2026-05-01"), 2, 0),
+        ("b", _day("2026-05-01"), 9, 1), ("c", _day("2026-05-01"), 3, 0),
+    ]  # fmt: skip
+    again = context_for("2", generation=1)
+    repeated = tables.append_revisions(again, FEATURES, _rows(again, ("b", "2026-05-01", 9), ("a", "2026-05-01", 1)))
+    assert (repeated.version, repeated.unchanged) == (written.version, 2)
+
+
+def test_only_changed_people_are_touched(context_for: Contexts) -> None:
+    first, second, third = context_for("1"), context_for("2"), context_for("3")
+    tables.merge_changed(first, MART, _rows(first, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2), ("c", "2026-05-01", 3)))
+    # a: only the carried date moves; b changes; c leaves; d comes.
+    written = tables.merge_changed(second, MART, _rows(second, ("a", "2026-05-02", 1), ("b", "2026-05-02", 9), ("d", "2026-05-02", 4)))
+    assert (written.inserted, written.updated, written.unchanged, written.removed) == (1, 1, 1, 1)
+    at = {row.id: row.updated_at for row in tables.read(second, MART).collect()}
+    assert (set(at), at["a"] < at["b"], at["b"] == at["d"]) == ({"a", "b", "d"}, True, True)
+    feed = second.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", written.version)
+    told = feed.load(tables.location(second.settings, MART)).select("id", "_change_type").collect()
+    assert sorted(map(tuple, told)) == [("b", "update_postimage"), ("b", "update_preimage"), ("c", "delete"), ("d", "insert")]
+    with pytest.raises(DataRejectedError, match=r"core.mart.*remove everybody"):
+        tables.merge_changed(third, MART, _rows(third))
+    with pytest.raises(InvariantError, match=r"core.mart.*\['id'\] more than once"):
+        tables.merge_changed(context_for("4"), MART, _rows(third, ("a", "2026-05-01", 1), ("a", "2026-05-01", 1)))
+
+
+# --- exactly once -------------------------------------------------------------------------------------------------
+
+WRITES: dict[str, tuple[Table, Callable[[JobContext], tables.Written]]] = {
+    "append": (FACTS, lambda c: tables.append(c, FACTS, _rows(c, ("a", "2026-05-01", 1)))),
+    "replace": (SLICES, lambda c: tables.replace(c, SLICES, _rows(c, ("a", "2026-05-01", 1)), where="day = '2026-05-01'")),
+    "intervals": (LEDGER, lambda c: tables.merge_intervals(c, LEDGER, _incoming(c, ("a", "2026-05-01", 1, 1)))),
+    "revisions": (FEATURES, lambda c: tables.append_revisions(c, FEATURES, _rows(c, ("a", "2026-05-01", 1)))),
+    "changed": (MART, lambda c: tables.merge_changed(c, MART, _rows(c, ("a", "2026-05-01", 1)))),
+}
+
+
+@pytest.mark.parametrize("mode", WRITES)
+def test_a_second_attempt_skips_what_the_first_committed_and_counts_it(context_for: Contexts, mode: str) -> None:
+    table, write = WRITES[mode]
+    one = write(context_for("job"))
+    attempt = context_for("job")
+    two = write(attempt)
+    assert two == one
+    assert (two.inserted, two.unchanged) == (1, 0)  # what was done, not that nothing is left to do
+    assert tables.version(attempt.settings, table) == 1
+    with pytest.raises(InvariantError, match=f"{table.full_name}.*twice by one run"):
+        write(attempt)
+    assert {name for name, _ in attempt.spark.sparkContext.getConf().getAll() if "txn" in name.lower()} == set()
+    assert attempt.spark.conf.get("spark.databricks.delta.write.txnAppId", None) is None
+
+
+def test_an_attempt_on_other_inputs_is_another_write(context_for: Contexts) -> None:
+    killed, mended = context_for("job"), altered(context_for("job"), stands_on="a mended delivery")
+    tables.merge_intervals(killed, LEDGER, _incoming(killed, ("a", "2026-05-01", 10, 1)))
+    written = tables.merge_intervals(mended, LEDGER, _incoming(mended, ("a", "2026-05-01", 11, 1)))
+    assert (written.updated, _images(mended)) == (1, [("a", 11, 1, None)])
+
+
+def test_force_and_parts_write_again(context_for: Contexts) -> None:
+    for context in (context_for("job"), context_for("job", generation=1)):
+        for part in ("loans", "cards"):
+            tables.append(context, FACTS, _rows(context, (part, "2026-05-01", context.generation)), part=part)
+    assert _stored(context_for(), FACTS, "id", "amount") == [("cards", 0), ("cards", 1), ("loans", 0), ("loans", 1)]
+
+
+def test_a_commit_says_who_wrote_what(context_for: Contexts, settings: Settings) -> None:
+    context = context_for("job", scope="credit")
+    tables.append(context, FACTS, _rows(context, ("a", "2026-05-01", 1)))
+    (note,) = tables.commits(settings, FACTS)
+    said = {name: note[name] for name in ("run_id", "job", "scope", "partition", "generation", "rows_in", "inserted", "version")}
+    assert said == {
+        "run_id": context.run_id, "job": "job", "scope": "credit", "partition": "2026-01-31", "generation": 0, "rows_in": 1, "inserted": 1,
+        "version": 1,
+    }  # fmt: skip
+
+
+def test_every_reader_can_read(context_for: Contexts, settings: Settings) -> None:
+    context = context_for()
+    tables.merge_intervals(context, LEDGER, _incoming(context, ("a", "2026-05-01", 1, 1)))
+    entries = (Path(tables.location(settings, LEDGER)) / "_delta_log" / f"{0:020}.json").read_text(encoding="utf-8").splitlines()
+    actions = {name: action for line in entries for name, action in json.loads(line).items()}
+    assert "delta.enableDeletionVectors" not in actions["metaData"]["configuration"] or (
+        actions["metaData"]["configuration"]["delta.enableDeletionVectors"] == "false"
+    )
+    assert set(actions["protocol"].get("readerFeatures", [])) == set()
+
+
+# --- places -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["append", "changed"])
+def test_a_place_that_cannot_be_written_is_a_matter_of_configuration(context: JobContext, settings: Settings, mode: str) -> None:
+    _, write = WRITES[mode]
+    in_the_way = Path(settings.warehouse)
+    in_the_way.write_text("a file where the warehouse should be", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"warehouse/core/.*check paths.warehouse"):
+        write(context)
