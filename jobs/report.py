@@ -81,9 +81,9 @@ def scheme_names() -> tuple[dict[str, list[tuple[str, str]]], dict[str, str]]:
 
 
 def clock(seconds: float) -> str:
-    """A duration as people say it: 42 s, 3 min 05 s."""
+    """A duration in short: 42 s, 3m 05s."""
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    return f"{minutes}m {rest:02d}s" if minutes else f"{rest} s"
 
 
 def _put(path: Path, content: str) -> None:

@@ -26,9 +26,12 @@ class Bar:
         return sum(value for value, _, _ in self.parts)
 
 
-def bars(rows: Sequence[Bar], *, label: str, width: int = 640, label_width: int = 220, note_width: int = 120) -> Markup:
-    """Horizontal bars, stacked by parts, all on one scale."""
+def bars(rows: Sequence[Bar], *, label: str, width: int = 500) -> Markup:
+    """Horizontal bars, stacked by parts, all on one scale; labels and notes get the room that they need."""
     row_height, top = 24, 4
+    label_width = 12 + max((svg.width_of(row.label) for row in rows), default=0)
+    note_width = 12 + max((svg.width_of(row.note) for row in rows), default=0)
+    width = max(width, round(label_width + note_width + 100))
     longest = max((row.total for row in rows), default=0) or 1
     scale = Scale(low=0, high=longest, start=label_width, end=width - note_width)
     shapes: list[Markup] = []
@@ -62,7 +65,7 @@ def curves(
     points = [point for curve in lines for point in curve.points]
     right = x_top if x_top is not None else svg.nice_top(max((x for x, _ in points), default=1))
     top = y_top if y_top is not None else svg.nice_top(max((y for _, y in points), default=1))
-    x = Scale(low=x_low, high=right, start=48, end=width - 12)
+    x = Scale(low=x_low, high=right, start=48, end=width - 22)
     y = Scale(low=y_low, high=top, start=height - 38, end=30)
     shapes = [
         *_grid(x, y, x_format, y_format),
@@ -114,15 +117,16 @@ def columns(
 
 
 def shares(
-    dates: Sequence[str], series: Sequence[tuple[str, Sequence[float], str]], *, label: str, width: int = 460, height: int = 200
+    dates: Sequence[str], series: Sequence[tuple[str, Sequence[float], str]], *, label: str, width: int = 500, height: int = 200
 ) -> Markup:
-    """Stacked shares over time, 0 to 100 %: (name, one value a date, class). Names stand at the right end."""
+    """Stacked shares over time, 0 to 100 %: (name, one value a date, class), drawn from the top down. Names stand at the right end."""
     totals = [sum(values[n] for _, values, _ in series) or 1.0 for n in range(len(dates))]
-    x = Scale(low=0, high=max(len(dates) - 1, 1), start=40, end=width - 140)
+    room = 16 + max((svg.width_of(f"{name} 100%") for name, _, _ in series), default=0)
+    x = Scale(low=0, high=max(len(dates) - 1, 1), start=40, end=width - room)
     y = Scale(low=0, high=1, start=height - 20, end=8)
     below = [0.0] * len(dates)
     shapes = []
-    for name, values, kind in series:
+    for name, values, kind in reversed(series):
         above = [base + value / total for base, value, total in zip(below, values, totals, strict=True)]
         edge = [(x(n), y(value)) for n, value in enumerate(above)] + [(x(n), y(below[n])) for n in reversed(range(len(dates)))]
         shapes.append(svg.path(svg.polyline(edge) + "Z", kind=f"area {kind}", tip=name))
@@ -136,11 +140,11 @@ def shares(
 
 
 def histogram(
-    counts: Sequence[int], *, label: str, x_name: str, x_format: Format, high: float, width: int = 460, height: int = 220
+    counts: Sequence[int], *, label: str, x_name: str, x_format: Format, high: float, width: int = 500, height: int = 230
 ) -> Markup:
     """Equally wide bins from 0 to `high`; the height is the square root of the count, so that rare bins can be seen."""
     top = max(counts, default=1) ** 0.5 or 1.0
-    x, y = Scale(low=0, high=len(counts), start=44, end=width - 8), Scale(low=0, high=top, start=height - 36, end=18)
+    x, y = Scale(low=0, high=len(counts), start=44, end=width - 22), Scale(low=0, high=top, start=height - 36, end=18)
     shapes = []
     for n, count in enumerate(counts):
         tip = f"{x_format(high * n / len(counts))} to {x_format(high * (n + 1) / len(counts))}: {count:,}"
@@ -156,48 +160,69 @@ def histogram(
     return svg.picture(width, height, label, *shapes)
 
 
-def flow(
-    names: Sequence[tuple[str, str]],
-    moves: dict[tuple[str, str], int],
-    kinds: dict[str, str],
-    *,
-    label: str,
-    width: int = 460,
-    height: int = 260,
-) -> Markup:
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A group on both sides of a flow: its code in the moves, its name before and after, its class."""
+
+    code: str
+    before: str
+    after: str
+    kind: str
+
+
+def flow(blocks: Sequence[Block], moves: dict[tuple[str, str], int], *, label: str, width: int = 520, height: int = 300) -> Markup:
     """Who moved between two dates: blocks left (before) and right (after), ribbons between them.
 
-    names: (code, name) in the order from top to bottom; moves: (before, after) -> customers. Those who stay are drawn
-    pale, so that the moves stand out.
+    moves: (before, after) -> customers. Those who stay are drawn pale, so that the moves stand out.
     """
-    gap, block, left, right = 8, 14, 120, width - 134
+    gap, thick, top = 10, 14, 14
     total = sum(moves.values()) or 1
-    room = height - 24 - gap * (len(names) - 1)
-    tall = {code: [sum(n for pair, n in moves.items() if pair[side] == code) / total * room for side in (0, 1)] for code, _ in names}
-    starts = _stack([tall[code] for code, _ in names], top=18, gap=gap)
-    place = {code: list(start) for (code, _), start in zip(names, starts, strict=True)}
-    shapes, blocks = [], []
-    for (code, name), (y_before, y_after) in zip(names, starts, strict=True):
-        before, after = (sum(n for pair, n in moves.items() if pair[side] == code) for side in (0, 1))
-        for x, y, size, count, anchor, at in (
-            (left, y_before, tall[code][0], before, "end", left - 6),
-            (right, y_after, tall[code][1], after, "start", right + block + 6),
+    counts = [[sum(n for pair, n in moves.items() if pair[side] == block.code) for side in (0, 1)] for block in blocks]
+    room = height - 2 * top - gap * (len(blocks) - 1)
+    named = [(f"{block.before} {pair[0]:,}", _after(block, *pair)) for block, pair in zip(blocks, counts, strict=True)]
+    left = 10 + max(svg.width_of(text) for text, _ in named)
+    right = width - 24 - max(svg.width_of(text) for _, text in named)
+    starts = _stack([[count / total * room for count in pair] for pair in counts], top=top, gap=gap)
+    shapes = _ribbons(
+        blocks, moves, dict(zip([b.code for b in blocks], starts, strict=True)), x1=left + thick, x2=right, scale=room / total
+    )
+    for block, pair, texts, ys in zip(blocks, counts, named, starts, strict=True):
+        for count, text, y, x, at, anchor in zip(
+            pair, texts, ys, (left, right), (left - 6, right + thick + 6), ("end", "start"), strict=True
         ):
             if count:
-                blocks.append(svg.rect(x, y, block, max(size, 1), kind=kinds[code], tip=f"{name}: {count:,}"))
-                blocks.append(svg.text(at, y + size / 2 + 4, f"{name} {count:,}", kind="note", anchor=anchor))
-    for (before_code, _), (after_code, _) in [(a, b) for a in names for b in names if moves.get((a[0], b[0]))]:
-        count = moves[before_code, after_code]
-        size = count / total * room
-        y1, y2 = place[before_code][0], place[after_code][1]
-        place[before_code][0] += size
-        place[after_code][1] += size
-        stays = before_code == after_code
-        tip = f"{dict(names)[before_code]} → {dict(names)[after_code]}: {count:,}"
-        shapes.append(
-            _ribbon(left + block, y1, right, y2, max(size, 1.2), kind=("stay " if stays else "move ") + kinds[before_code], tip=tip)
-        )
-    return svg.picture(width, height, label, *shapes, *blocks)
+                size = max(count / total * room, 1)
+                shapes += [svg.rect(x, y, thick, size, kind=block.kind), svg.text(at, y + size / 2 + 4, text, kind="note", anchor=anchor)]
+    return svg.picture(width, height, label, *shapes)
+
+
+def _after(block: Block, before: int, after: int) -> str:
+    """The right side repeats no name: the count and by how much it changed."""
+    change = f" ({after - before:+,})" if before and after != before else ""
+    return f"{after:,}{change}" if block.after == block.before else f"{block.after} {after:,}"
+
+
+def _ribbons(
+    blocks: Sequence[Block],
+    moves: dict[tuple[str, str], int],
+    starts: dict[str, tuple[float, float]],
+    *,
+    x1: float,
+    x2: float,
+    scale: float,
+) -> list[Markup]:
+    """A ribbon per pair, each starting where the one before it ended; thin ones stay visible."""
+    reached = {code: list(ends) for code, ends in starts.items()}
+    shapes = []
+    for before, after in [(a, b) for a in blocks for b in blocks if moves.get((a.code, b.code))]:
+        count = moves[before.code, after.code]
+        kind = "stay" if before.code == after.code else "move"
+        y1, y2 = reached[before.code][0], reached[after.code][1]
+        tip = f"{before.before} → {after.after}: {count:,}"
+        shapes.append(_ribbon(x1, y1, x2, y2, max(count * scale, 1.2), kind=f"{kind} {before.kind}", tip=tip))
+        reached[before.code][0] += count * scale
+        reached[after.code][1] += count * scale
+    return shapes
 
 
 def _stack(sizes: Sequence[Sequence[float]], *, top: float, gap: float) -> list[tuple[float, float]]:

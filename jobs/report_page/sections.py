@@ -6,8 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts.scores import REASONS
+from features.catalogue import FEATURES
 from jobs.report_page import charts, svg
-from jobs.report_page.charts import Bar, Line
+from jobs.report_page.charts import Bar, Block, Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,7 +58,7 @@ def quarantine(facts: Facts) -> Markup | None:
         Bar(label=f"{row['feed']} · {row['rule']}", parts=[(row["rows"], "bad", row["because"])], note=f"{row['rows']:,} rows")
         for row in rows[:30]
     ]
-    return charts.bars(parts, label="Rows set aside by feed and rule", label_width=330, width=760) if parts else None
+    return charts.bars(parts, label="Rows set aside by feed and rule", width=1040) if parts else None
 
 
 def checks(facts: Facts) -> Markup | None:
@@ -71,7 +72,7 @@ def checks(facts: Facts) -> Markup | None:
         )
         for row in facts.checks
     ]  # fmt: skip
-    return charts.bars(parts, label="Checks kept per table", label_width=240, width=760) if parts else None
+    return charts.bars(parts, label="Checks kept per table", width=1040) if parts else None
 
 
 # --- segments -----------------------------------------------------------------------------------------------------
@@ -84,24 +85,36 @@ def segments(facts: Facts, names: Mapping[str, Sequence[tuple[str, str]]], title
 
 
 def _scheme(facts: Facts, scheme: str, names: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    kinds = {code: COLOURS[n % len(COLOURS)] for n, (code, _) in enumerate(names)} | {ABSENT: "quiet"}
+    kinds = {code: COLOURS[n % len(COLOURS)] for n, (code, _) in enumerate(names)}
     dates = sorted({row["as_of_date"] for row in facts.sizes})
     sizes = {(row["as_of_date"], row["segment"]): row["customers"] for row in facts.sizes if row["scheme"] == scheme}
     held = [(code, name) for code, name in names if any(segment == code for _, segment in sizes)]
-    last = [
-        Bar(label=name, parts=[(sizes.get((dates[-1], code), 0), kinds[code], name)], note=f"{sizes.get((dates[-1], code), 0):,}")
-        for code, name in held
-    ]
+    last = {code: sizes.get((dates[-1], code), 0) for code, _ in held}
     series = [(name, [sizes.get((day, code), 0) for day in dates], kinds[code]) for code, name in held]
-    moves = {(row["before"] or ABSENT, row["after"] or ABSENT): row["customers"] for row in facts.moves if row["scheme"] == scheme}
-    shown = [*held, *([(ABSENT, "not there 无")] if any(ABSENT in pair for pair in moves) else [])]
     return {
-        "dates": [str(row[name]) for row in facts.moves[:1] for name in ("first_date", "last_date")],
-        "moved": sum(count for (before, after), count in moves.items() if before != after),
-        "total": sum(moves.values()),
-        "sizes": charts.bars(last, label=f"Sizes of {scheme}", width=460, label_width=190, note_width=70),
+        "sizes": charts.bars(
+            [Bar(label=name, parts=[(last[code], kinds[code], name)], note=f"{last[code]:,}") for code, name in held],
+            label=f"Sizes of {scheme}",
+        ),
         "history": charts.shares([str(day) for day in dates], series, label=f"Shares of {scheme} over time") if len(dates) > 1 else None,
-        "flow": charts.flow(shown, moves, kinds, label=f"Moves within {scheme}") if moves else None,
+        **_moves(facts, scheme, [Block(code=code, before=name, after=name, kind=kinds[code]) for code, name in held]),
+    }
+
+
+def _moves(facts: Facts, scheme: str, blocks: Sequence[Block]) -> dict[str, Any]:
+    """The flow between the last two dates and, in words, its largest moves. Who is on one date only joined, or left."""
+    rows = [row for row in facts.moves if row["scheme"] == scheme]
+    moves = {(row["before"] or ABSENT, row["after"] or ABSENT): row["customers"] for row in rows}
+    outside = Block(code=ABSENT, before="joined 新增", after="left 退出", kind="quiet")
+    shown = [*blocks, *([outside] if any(ABSENT in pair for pair in moves) else [])]
+    by_code = {block.code: block for block in shown}
+    changed = sorted(((count, pair) for pair, count in moves.items() if pair[0] != pair[1]), reverse=True)
+    return {
+        "dates": [str(rows[0][name]) for name in ("first_date", "last_date")] if rows else [],
+        "moved": sum(count for count, _ in changed),
+        "total": sum(moves.values()),
+        "largest": [f"{by_code[before].before} → {by_code[after].after}: {count:,}" for count, (before, after) in changed[:5]],
+        "flow": charts.flow(shown, moves, label=f"Moves within {scheme}") if moves else None,
     }
 
 
@@ -121,9 +134,16 @@ def _model(name: str, run: Row) -> dict[str, Any]:
         {"metric": metric, "model": value, "plain": baseline.get(metric), "unseen": unseen.get(metric)} for metric, value in metrics.items()
     ]
     return {
-        "name": name, "as_of": run["partition"], "figures": figures, "metrics": table, "curves": _curves(name, figures.get("curves") or {}),
+        "name": name, "title": f"{figures.get('title', name)} {figures.get('title_zh', '')}", "as_of": run["partition"],
+        "version": (figures.get("registered") or {}).get("version"), "headline": _headline(metrics), "plain": baseline.get("title", ""),
+        "gate": figures.get("gate"), "metrics": table, "curves": _curves(name, figures.get("curves") or {}),
         "features": _importance(figures, "features"), "reasons": _importance(figures, "reasons"),
     }  # fmt: skip
+
+
+def _headline(metrics: Mapping[str, float]) -> tuple[str, str] | None:
+    """The one metric that a model is known by."""
+    return next(((name, f"{metrics[key]:.3f}") for key, name in (("auc", "AUC"), ("gini", "Gini")) if key in metrics), None)
 
 
 def _curves(name: str, points: Mapping[str, Any]) -> list[Markup]:
@@ -187,10 +207,14 @@ def _importance(figures: Mapping[str, Any], kind: str) -> Markup | None:
         Bar(label=_named(item["name"]), parts=[(item["share"], "c4", item["name"])], note=svg.percent(item["share"], places=1))
         for item in found[:12]
     ]
-    return charts.bars(parts, label=f"Most important {kind}", width=460, label_width=280, note_width=60) if parts else None
+    return charts.bars(parts, label=f"Most important {kind}") if parts else None
 
 
 def _named(code: str) -> str:
+    """A reason or a feature in both languages."""
+    if code in FEATURES:
+        feature = FEATURES[code][1]
+        return f"{feature.title} {feature.title_zh}"
     return REASON_NAMES.get(code, code)
 
 
@@ -224,7 +248,7 @@ def _reasons(bands: Sequence[Row]) -> Markup:
         held = {row["band"]: row["customers"] for row in bands if row["reason"] == code}
         parts = [(held.get(band, 0), BAND_COLOURS[band], f"{BAND_NAMES[band]}: {held.get(band, 0):,}") for band in BAND_NAMES]
         rows.append(Bar(label=_named(code), parts=parts, note=f"{sum(held.values()):,}"))
-    return charts.bars(rows, label="Strongest reasons by band", width=460, label_width=240, note_width=60)
+    return charts.bars(rows, label="Strongest reasons by band")
 
 
 def _customer(row: Row) -> dict[str, Any]:
@@ -237,7 +261,7 @@ def _customer(row: Row) -> dict[str, Any]:
         "reasons": [_named(row[f"reason_{n}"]) for n in (1, 2, 3) if row[f"reason_{n}"]],
         "tier": f"{known['asset_tier_title']} {known['asset_tier_title_zh']}" if known.get("asset_tier_title") else "",
         "value": None if value is None else float(value),
-        "at_risk": None if value is None else float(value) * row["churn_probability"],
+        "at_risk": None if value is None else max(float(value), 0.0) * row["churn_probability"],
         "contact": known.get("marketable_flag"),
     }
 
@@ -257,4 +281,4 @@ def steps(runs: Sequence[Row]) -> Markup | None:
         )
         for run in runs
     ]
-    return charts.bars(parts, label="Seconds per step", width=860, label_width=330, note_width=130) if parts else None
+    return charts.bars(parts, label="Seconds per step", width=1040) if parts else None
