@@ -6,13 +6,13 @@ the same tables. Dates before the newest published one are never restated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import core, features, mart, ops, scores
 from expectations.contracts.types import Severity
 from features import catalogue
-from jobs import runner, tables
+from jobs import quality, runner, tables
 from jobs.context import JobContext, JobReport, now
 from jobs.errors import UsageError
 from jobs.marts import customer_360, guards, pictures, segment_list
@@ -124,31 +124,28 @@ def _edition(context: JobContext, table: Table) -> customer_360.Edition:
 
 def _judge(context: JobContext, publications: Sequence[Publication]) -> None:
     """All guards of all marts before anything is written; what they said is kept whatever it was."""
-    verdicts = {
-        publication.table: guards.judge(
-            publication.table,
-            publication.frame,
-            previous_rows=publication.previous["rows_total"] if publication.previous else None,
-            limits=context.settings.quality,
-        )
-        for publication in publications
-    }
-    _keep(context, verdicts)
+    verdicts = {publication.table: _verdicts(context, publication) for publication in publications}
+    outcomes = [_outcome(table, verdict) for table, found in verdicts.items() for verdict in found]
+    if all(outcome.passed for outcome in outcomes):
+        quality.record(context, outcomes)
+        return
+    # A refusal is recorded outside the run: its next attempt must be free to record again.
+    refused = replace(context, request=replace(context.request, job="publish-rejected"), generation=int(context.started_at.timestamp()))
+    quality.record(refused, outcomes)
     for table, found in verdicts.items():
         guards.insist(table, found)
 
 
-def _keep(context: JobContext, verdicts: dict[Table, list[guards.Verdict]]) -> None:
-    request = context.request
-    rows = [
-        (
-            context.run_id, request.job, request.scope, request.partition, "mart", table.full_name, verdict.rule, verdict.because,
-            str(Severity.STOP), verdict.passed, verdict.checked, verdict.unexpected, verdict.observed, now(),
-        )
-        for table, found in verdicts.items()
-        for verdict in found
-    ]  # fmt: skip
-    tables.append(context, ops.QUALITY_RESULT, context.spark.createDataFrame(rows, ops.QUALITY_RESULT.ddl))
+def _verdicts(context: JobContext, publication: Publication) -> list[guards.Verdict]:
+    before = publication.previous["rows_total"] if publication.previous else None
+    return guards.judge(publication.table, publication.frame, previous_rows=before, limits=context.settings.quality)
+
+
+def _outcome(table: Table, verdict: guards.Verdict) -> quality.Outcome:
+    return quality.Outcome(
+        feed="mart", table=table.full_name, rule=verdict.rule, because=verdict.because, severity=Severity.STOP, passed=verdict.passed,
+        checked_rows=verdict.checked, unexpected_rows=verdict.unexpected, observed=verdict.observed or None,
+    )  # fmt: skip
 
 
 def _write(context: JobContext, publication: Publication) -> None:
@@ -195,5 +192,10 @@ def _report(entries: Sequence[tuple[Any, ...]], customers: DataFrame) -> JobRepo
     counted = customers.agg(F.count_if("marketable_flag").alias("marketable"), F.count("churn_probability").alias("scored")).first()
     assert counted is not None
     named = {entry[1]: dict(zip(ops.PUBLISH_LOG.column_names, entry, strict=True)) for entry in entries}
-    rows = {f"{table}.{name}": entry[name] for table, entry in named.items() for name in ("rows_total", "rows_changed", "rows_removed")}
+    changed = {f"{table} {name}": entry[name] for table, entry in named.items() for name in ("rows_total", "rows_changed", "rows_removed")}
+    rows = {
+        "rows_in": sum(entry["rows_total"] for entry in named.values()),
+        "rows_out": sum(entry["rows_changed"] + entry["rows_removed"] for entry in named.values()),
+        **changed,
+    }
     return JobReport(rows=rows, outputs={table: entry["delta_version"] for table, entry in named.items()}, figures=counted.asDict())

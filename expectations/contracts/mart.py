@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from expectations.contracts.odcs import Contract
-from expectations.contracts.scores import BANDS, REASON_CODES
+from expectations.contracts.scores import BANDS, REASON_CODES, REASONS
 from expectations.contracts.types import Column, RowRule, Sensitivity, Severity, Table, Write
 
 C2 = Sensitivity.C2
@@ -18,6 +18,7 @@ SCHEMES = ("asset_tier", "behaviour", "risk_value")
 # Reasons of a churn score that say how somebody repays: early warning, hence shown as "other".
 WITHHELD_REASONS = ("credit",)
 PUBLISHED_REASONS = tuple(code for code in REASON_CODES if code not in WITHHELD_REASONS)
+REASON_LEGEND = {reason.code: f"{reason.title} {reason.title_zh}" for reason in REASONS if reason.code in PUBLISHED_REASONS}
 
 # Reasons leave the bank as codes. INTERNAL stands for every reason that must not be told to anybody outside the
 # departments concerned (collections, and whatever compliance adds), together, so that none can be told from another.
@@ -189,6 +190,7 @@ CONTRACTS = (
               "Contact only where marketable_flag is true, through channels whose optin_ column is true.",
         limitations="Not for credit decisions and not for prices. Holds no anti-money-laundering or early-warning fact. "
                     "A suppress_reason says that, not why: asking on behalf of a customer is not permitted.",
+        legends={"suppress_reason": SUPPRESS_CODES, **{f"churn_reason_{n}": REASON_LEGEND for n in (1, 2, 3)}},
     ),
     Contract(
         table=CUSTOMER_360_TOMBSTONE, version="1.0.0",

@@ -5,10 +5,13 @@ Only fields of 3.1.0 are used. What the standard has no field for goes into cust
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from expectations.contracts.types import Column, RowRule, Table, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 API_VERSION = "v3.1.0"
 LOGICAL_TYPES = {
@@ -19,7 +22,10 @@ LOGICAL_TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """What consumers of a published table are promised. version: additive changes raise the minor, renames the major."""
+    """What consumers of a published table are promised. version: additive changes raise the minor, renames the major.
+
+    legends: column -> code -> what it stands for.
+    """
 
     table: Table
     version: str
@@ -30,6 +36,7 @@ class Contract:
     ready_by: str = "07:00"
     retention_days: int = 35
     overlap_days: int = 90
+    legends: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def document(contract: Contract) -> dict[str, Any]:
@@ -46,7 +53,7 @@ def document(contract: Contract) -> dict[str, Any]:
         "dataProduct": "kequn",
         "tags": [table.layer, table.title_zh],
         "description": {"purpose": contract.purpose, "usage": contract.usage, "limitations": contract.limitations},
-        "schema": [_schema(table)],
+        "schema": [_schema(contract)],
         "team": {"name": table.owner, "description": "Owns the table and answers for its meaning"},
         "roles": [{"role": f"{table.layer}_reader", "access": "read", "description": "Reads published marts; pseudonymous keys only"}],
         "slaDefaultElement": f"{table.name}.{table.key[0]}",
@@ -73,7 +80,8 @@ def _sla(contract: Contract) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _schema(table: Table) -> dict[str, Any]:
+def _schema(contract: Contract) -> dict[str, Any]:
+    table = contract.table
     return {
         "name": table.name,
         "physicalName": table.full_name,
@@ -82,13 +90,14 @@ def _schema(table: Table) -> dict[str, Any]:
         "businessName": table.title,
         "description": f"{table.title} ({table.title_zh}): one row per {table.grain}",
         "dataGranularityDescription": f"one row per {table.grain}",
-        "properties": [_property(table, column) for column in table.all_columns],
+        "properties": [_property(contract, column) for column in table.all_columns],
         "quality": _table_quality(table),
     }
 
 
-def _property(table: Table, column: Column) -> dict[str, Any]:
+def _property(contract: Contract, column: Column) -> dict[str, Any]:
     """One column; empty parts are left out."""
+    table = contract.table
     is_key = column.name in table.key
     logical = LOGICAL_TYPES[column.type.split("(")[0].split("<")[0]]
     parts = {
@@ -105,7 +114,7 @@ def _property(table: Table, column: Column) -> dict[str, Any]:
         "classification": str(column.sensitivity),
         "items": {"name": "item", "logicalType": "string", "physicalType": "string"} if logical == "array" else None,
         "quality": _column_quality(column),
-        "customProperties": _column_customs(table, column),
+        "customProperties": _column_customs(contract, column),
     }
     return {name: value for name, value in parts.items() if value not in (None, {}, [])}
 
@@ -126,8 +135,11 @@ def _column_quality(column: Column) -> list[dict[str, Any]]:
     return checks
 
 
-def _column_customs(table: Table, column: Column) -> list[dict[str, Any]]:
+def _column_customs(contract: Contract, column: Column) -> list[dict[str, Any]]:
+    table = contract.table
     customs: list[dict[str, Any]] = [{"property": "unit", "value": column.unit}] if column.unit else []
+    if column.name in contract.legends:
+        customs.append({"property": "codes", "value": dict(contract.legends[column.name])})
     technical = column.name in {added.name for added in table.added_columns}
     if table.write is Write.CHANGED and not technical and column.name not in table.key:
         customs.append({"property": "changeRaisesUpdatedAt", "value": column.is_content})

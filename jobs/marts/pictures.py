@@ -6,14 +6,17 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from expectations.contracts import core, features, mart, scores
-from features import catalogue
+from features import catalogue, spine
 from jobs import ledger, tables
+from jobs.build.facts import Facts
 from jobs.context import Request
 from jobs.errors import InputNotReadyError
 from jobs.marts import permission
 from jobs.marts.customer_360 import Pictures
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from pyspark.sql import DataFrame
 
     from expectations.contracts.types import Table
@@ -27,8 +30,9 @@ def read(context: JobContext) -> Pictures:
     from pyspark.sql import functions as F
 
     day = context.as_of
-    merges = _merges(context)
-    parties = rekey(tables.valid_on(tables.read(context, core.ACCOUNT_PARTY), core.ACCOUNT_PARTY, day), merges)
+    owners = Facts(context, first=day, last=day).owners
+    parties = _owned(tables.valid_on(tables.read_or_empty(context, core.ACCOUNT_PARTY), core.ACCOUNT_PARTY, day), owners, day)
+    accounts = tables.valid_on(tables.read_or_empty(context, core.ACCOUNT), core.ACCOUNT, day)
     credit = tables.current(tables.read_or_empty(context, core.CREDIT_ACCOUNT), core.CREDIT_ACCOUNT)
     return Pictures(
         features=_features(context),
@@ -37,8 +41,8 @@ def read(context: JobContext) -> Pictures:
         churn=_scored(context, "churn"),
         value=_scored(context, "value"),
         granted=tables.valid_on(tables.read_or_empty(context, core.CONSENT), core.CONSENT, day),
-        active=permission.with_active_account(tables.valid_on(tables.read(context, core.ACCOUNT), core.ACCOUNT, day), parties, as_of=day),
-        collections=permission.in_collections(rekey(credit.where(F.col("customer_key").isNotNull()), merges), as_of=day),
+        active=permission.with_active_account(accounts, parties, as_of=day),
+        collections=permission.in_collections(_owned(credit.where(F.col("customer_key").isNotNull()), owners, day), as_of=day),
     )
 
 
@@ -48,8 +52,11 @@ def customers(context: JobContext) -> DataFrame:
 
 
 def merged(context: JobContext) -> DataFrame:
-    """Grain: customer_key of merged customers; with survivor_key."""
-    return _merges(context)
+    """Grain: customer_key of customers who were merged into another one by the date."""
+    from pyspark.sql import functions as F
+
+    pairs = tables.current(tables.read_or_empty(context, core.CUSTOMER_MERGE), core.CUSTOMER_MERGE)
+    return pairs.where(F.col("merged_on") <= F.lit(context.as_of)).select("customer_key")
 
 
 def since(context: JobContext) -> DataFrame:
@@ -62,20 +69,12 @@ def since(context: JobContext) -> DataFrame:
     return on_day.select("customer_key", "scheme", "segment", F.col(start).alias("since"))
 
 
-def rekey(facts: DataFrame, merges: DataFrame) -> DataFrame:
-    """The same facts, those of merged customers under the survivor's key."""
+def _owned(facts: DataFrame, owners: DataFrame | None, day: date) -> DataFrame:
+    """The same facts, those of merged customers under the key that owns them on the day."""
     from pyspark.sql import functions as F
 
-    survivors = F.broadcast(merges.select("customer_key", "survivor_key"))
-    followed = facts.join(survivors, on="customer_key", how="left")
-    return followed.withColumn("customer_key", F.coalesce("survivor_key", "customer_key")).drop("survivor_key")
-
-
-def _merges(context: JobContext) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    pairs = tables.valid_on(tables.read_or_empty(context, core.CUSTOMER_MERGE), core.CUSTOMER_MERGE, context.as_of)
-    return pairs.where(F.col("merged_on") <= F.lit(context.as_of)).select("customer_key", "survivor_key")
+    mine = spine.owned(facts, owners).withColumn("as_of_date", F.lit(day)).where(spine.is_owned_on())
+    return mine.drop("owned_from", "owned_to", "as_of_date")
 
 
 def _features(context: JobContext) -> DataFrame:

@@ -51,13 +51,13 @@ def step(run: Row) -> Row:
 
 
 def rows_out(rows: Mapping[str, Any]) -> int | None:
-    """Rows that a job wrote: what it says, else new plus changed ones, else the rows of its tables together."""
+    """Rows that a job wrote: what it says, else new plus changed ones, of all its tables."""
     for name in WRITTEN:
         if name in rows:
             return int(rows[name])
     if "inserted" in rows or "updated" in rows:
         return int(rows.get("inserted", 0)) + int(rows.get("updated", 0))
-    of_tables = [int(value) for name, value in rows.items() if "." in name and (name.endswith(".rows_total") or name.count(".") == 1)]
+    of_tables = [int(count) for name, count in rows.items() if name.endswith((" inserted", " revised"))]
     return sum(of_tables) if of_tables else None
 
 
