@@ -54,6 +54,7 @@ class Spark(_Part):
 class Quality(_Part):
     quarantined_share_stop: float
     quarantined_share_warn: float
+    quarantined_rows_free: int
     volume_ratio_low: float
     volume_ratio_high: float
     volume_history_days: int

@@ -46,6 +46,18 @@ def runs(settings: Settings, request: Request) -> list[dict[str, Any]]:
     return sorted(found, key=lambda run: run["finished_at"])
 
 
+def finished(settings: Settings, *, job: str, scope: str) -> list[dict[str, Any]]:
+    """Finished runs of a job and scope for whatever partition, oldest first: partition and finished_at."""
+    import pyarrow.dataset as ds
+
+    opened = tables.log(settings, ops.RUN)
+    if opened is None:
+        return []
+    mine = (ds.field("job") == job) & (ds.field("scope") == scope)
+    found: list[dict[str, Any]] = opened.to_pyarrow_dataset().to_table(filter=mine, columns=["partition", "finished_at"]).to_pylist()
+    return sorted(found, key=lambda run: run["finished_at"])
+
+
 def versions_until(settings: Settings, inputs: Sequence[Table], request: Request) -> dict[str, int]:
     """Per input table the newest version that touched a date up to the request's; -1 when there is none.
 

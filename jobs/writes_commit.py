@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from jobs.errors import ConfigurationError, ConflictError, InvariantError
@@ -41,6 +41,8 @@ class Written:
     """What a write did. `rows_in = inserted + updated + unchanged`; version is the table's after it.
 
     first_date: first business date whose answer the write changed; empty where the table has no date.
+    by_start: of intervals, per start (as text) rows_in, inserted, unchanged: what each delivery of a range brought. Empty
+    where nothing changed.
     """
 
     table: str
@@ -51,6 +53,7 @@ class Written:
     unchanged: int = 0
     removed: int = 0
     first_date: str = ""
+    by_start: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -161,7 +164,7 @@ def _earlier(context: JobContext, table: Table, app: str) -> Written:
 
 
 def _from_note(context: JobContext, table: Table, note: Mapping[str, Any]) -> Written:
-    counted = {name: note[name] for name in ("rows_in", "inserted", "updated", "unchanged", "removed", "first_date") if name in note}
+    counted = {name: note[name] for name in ("rows_in", "inserted", "updated", "unchanged", "removed", "first_date", "by_start") if name in note}
     return Written(table=table.full_name, version=note.get("version", version(context.settings, table)), **counted)
 
 

@@ -49,6 +49,7 @@ def _merge_intervals(context: JobContext, table: Table, incoming: DataFrame, app
             changes, rewrites, months = counts.pop("changes"), counts.pop("rewrites"), counts.pop("months")
             if not changes:
                 return unchanged(context, table, counts["rows_in"])
+            counts["by_start"] = _count_by_start(table, actions)
             changed = actions.where("action is not null")
 
             def write() -> None:
@@ -213,6 +214,24 @@ def _count(table: Table, actions: DataFrame) -> dict[str, Any]:
     figures["updated"] = figures["rows_in"] - figures["unchanged"] - figures["inserted"]
     figures["first_date"] = str(figures["first_date"] or (OPEN if _has_dates(table) else ""))
     return figures
+
+
+def _count_by_start(table: Table, actions: DataFrame) -> dict[str, list[int]]:
+    """Per interval start of the incoming rows: rows_in, inserted, unchanged. A start is a delivery's."""
+    from pyspark.sql import functions as F
+
+    row_hash, previous, was = F.col("row_hash"), F.col("previous_hash"), F.col("was_hash")
+    counted = (
+        actions.where("is_incoming")
+        .groupBy(F.col(interval_of(table).start).cast("string").alias("start"))
+        .agg(
+            F.count(F.lit(1)).alias("rows_in"),
+            F.count_if(was.isNull() & previous.isNull()).alias("inserted"),
+            F.count_if(F.coalesce(was, previous) == row_hash).alias("unchanged"),
+        )
+        .collect()
+    )
+    return {row["start"]: [row["rows_in"], row["inserted"], row["unchanged"]] for row in counted}
 
 
 def _has_dates(table: Table) -> bool:

@@ -32,7 +32,7 @@ RUN = Table(
 )  # fmt: skip
 
 QUALITY_RESULT = Table(
-    layer="ops", name="quality_result", title="Results of checks", title_zh="质量检查结果", grain="run × table × rule", key=("run_id", "checked_table", "rule"),
+    layer="ops", name="quality_result", title="Results of checks", title_zh="质量检查结果", grain="run × feed × table × rule", key=("run_id", "feed", "checked_table", "rule"),
     write=Write.APPEND,
     columns=(
         RUN_ID, JOB, SCOPE, PARTITION,

@@ -1,0 +1,144 @@
+"""Row rules on conformed rows: each rule is one boolean column, computed once, which both Great Expectations and the
+quarantine split read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from expectations.contracts.types import RowRule
+from jobs import tables
+from jobs.ingest.expressions import RAW
+from jobs.ingest.reading import AT, BLOCK, CORRUPT, FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from pyspark.sql import DataFrame
+
+    from conf.waivers import Waiver
+    from jobs.ingest.plan import TargetPlan
+
+FLAG = "rule__"
+REPLACEMENT = "\ufffd"  # what a decoder puts where bytes mean nothing
+CONVERSIONS = frozenset({"to_day", "to_instant", "to_minor", "try_cast", "cast", "entity_key"})
+DIFFERING = "copies_differ__"
+BROKEN = "broken__"
+IS_QUARANTINED, IS_DUPLICATE, RECORD = "is_quarantined", "is_duplicate", "record__"
+
+REPEATED = RowRule(
+    id="key_repeated_differently", offends=DIFFERING, because="a key that comes twice in one delivery must say the same both times"
+)
+
+
+def rules_of(plan: TargetPlan, waivers: Sequence[Waiver] = ()) -> tuple[RowRule, ...]:
+    """Every row rule of a feed × target: readability first, then the contract's, then the key's; waived ones left out."""
+    texts = ", ".join(f"`{RAW}{name}`" for name in plan.feed.columns)
+    readable = RowRule(
+        id="unreadable_row", offends=f"{CORRUPT} is not null or instr(concat_ws('', {texts}), '{REPLACEMENT}') > 0",
+        because="a row must have the declared columns and be written in the declared encoding",
+    )  # fmt: skip
+    rules = (readable, *plan.table.row_rules, *_unreadable_values(plan), REPEATED)
+    waived = {waiver.check for waiver in waivers if waiver.type == "does_not_apply" and waiver.feed in {"*", plan.feed_name}}
+    return tuple(rule for rule in rules if rule.id not in waived)
+
+
+def _unreadable_values(plan: TargetPlan) -> Iterable[RowRule]:
+    """An optional value whose text is there but can't be read: without a rule it would quietly become null."""
+    for column in plan.table.columns:
+        expanded = plan.columns[column.name]
+        if not column.nullable or column.type == "string" or not expanded.raw or not expanded.calls & CONVERSIONS or expanded.lookups:
+            continue
+        given = " and ".join(f"`{RAW}{name}` is not null" for name in sorted(expanded.raw))
+        yield RowRule(
+            id=f"{column.name}_unreadable", offends=f"{column.name} is null and {given}",
+            because=f"{column.name} must be readable as {column.type} where it is given",
+        )  # fmt: skip
+
+
+def flagged(conformed: DataFrame, plan: TargetPlan, rules: Sequence[RowRule]) -> DataFrame:
+    """Grain: delivered row. Target columns, place, one boolean per rule, is_quarantined, is_duplicate, record__.
+
+    Copies of a key within a delivery: with different content all break key_repeated_differently; of equal ones the first
+    sound one is kept. The record (JSON, personal columns as hashes) is there for quarantined rows only.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    key, columns = list(plan.table.key), [column.name for column in plan.table.columns]
+    alone = [rule for rule in rules if rule is not REPEATED]
+    flags = {f"{FLAG}{rule.id}": F.coalesce(F.expr(rule.offends), F.lit(False)) for rule in alone}
+    rows = conformed.withColumns(flags).withColumn(BROKEN, F.expr(" or ".join(f"{FLAG}{rule.id}" for rule in alone)))
+    rows = rows.withColumn("content__", tables.content_hash(columns))
+    copies = Window.partitionBy(*key, "delivered_for").orderBy(BROKEN, FILE, AT)
+    whole = copies.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    has_key = F.expr(" and ".join(f"{name} is not null" for name in key))
+    rows = rows.withColumns({"nth__": F.row_number().over(copies), "low__": F.min("content__").over(whole), "high__": F.max("content__").over(whole)})
+    differ = has_key & (F.col("low__") != F.col("high__"))
+    quarantined = F.col(BROKEN) | F.col(f"{FLAG}{REPEATED.id}") if REPEATED in rules else F.col(BROKEN)
+    return (
+        rows.withColumn(DIFFERING, differ)
+        .withColumns({f"{FLAG}{REPEATED.id}": F.col(DIFFERING)} if REPEATED in rules else {})
+        .withColumn(IS_QUARANTINED, quarantined)
+        .withColumn(IS_DUPLICATE, ~F.col(IS_QUARANTINED) & (F.col("nth__") > 1))
+        .withColumn("amount__", F.expr(_amount(plan)))
+        .withColumn(RECORD, F.when(F.col(IS_QUARANTINED), F.expr(_record(plan))))
+        .select(
+            *columns, FILE, BLOCK, AT, "delivered_for", "produced_at", *(f"{FLAG}{rule.id}" for rule in rules),
+            IS_QUARANTINED, IS_DUPLICATE, "amount__", RECORD,
+        )
+    )  # fmt: skip
+
+
+def _amount(plan: TargetPlan) -> str:
+    control = plan.feed.control_sum
+    return plan.functions.amount(f"`{RAW}{control}`") if control else "cast(null as decimal(20,2))"
+
+
+def _record(plan: TargetPlan) -> str:
+    """JSON of the delivered text. Personal columns become hashes; a line that could not be taken apart keeps its shape only."""
+    hidden = "substr(sha2(concat(secret__, '|text|', {column}), 256), 1, 15)"
+    parts = []
+    for name in plan.feed.columns:
+        column = f"`{RAW}{name}`"
+        parts.append(f"{hidden.format(column=column) if name in plan.feed.personal else column} as `{name}`")
+    shape = rf"regexp_replace(regexp_replace({CORRUPT}, '\\p{{L}}', 'x'), '[0-9]', '9')"
+    parts.append(f"{shape if plan.feed.personal else CORRUPT} as `_line`")
+    return f"to_json(struct({', '.join(parts)}))"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """What one file gave for one delivery × target. newest: latest business date of a sound row."""
+
+    business_date: date
+    file: str
+    rows_in: int
+    quarantined: int
+    duplicates: int
+    amount: Decimal | None
+    unread_amounts: int
+    newest: date | None
+
+
+def count(rows: DataFrame, plan: TargetPlan) -> list[Counted]:
+    """One pass over flagged rows. Grain: business date × file that has rows."""
+    from pyspark.sql import functions as F
+
+    newest = F.max(F.when(~F.col(IS_QUARANTINED), F.col(plan.table.date))) if plan.table.date else F.lit(None).cast("date")
+    counted: list[Any] = (
+        rows.groupBy("delivered_for", FILE).agg(
+            F.count(F.lit(1)).alias("rows_in"), F.count_if(IS_QUARANTINED).alias("quarantined"), F.count_if(IS_DUPLICATE).alias("duplicates"),
+            F.sum("amount__").alias("amount"), F.count_if(F.col("amount__").isNull()).alias("unread_amounts"), newest.alias("newest"),
+        ).collect()
+    )  # fmt: skip
+    return [
+        Counted(
+            business_date=row["delivered_for"], file=row[FILE], rows_in=row["rows_in"], quarantined=row["quarantined"],
+            duplicates=row["duplicates"], amount=row["amount"], unread_amounts=row["unread_amounts"], newest=row["newest"],
+        )
+        for row in counted
+    ]  # fmt: skip

@@ -1,0 +1,102 @@
+"""One landed file against its manifest entry and its mapping: everything that its bytes alone can tell."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conf.sources import Feed
+    from jobs.ingest.landing import LandedFile
+
+# Fewer characters may be valid in two encodings by chance.
+TELLING_CHARACTERS = 8
+
+
+def problems(file: LandedFile, feed: Feed) -> list[str]:
+    """What is wrong with the file; empty: nothing."""
+    try:
+        content = file.path.read_bytes()
+    except OSError as error:
+        return [f"the manifest names it, but it can't be read ({error.strerror})"]
+    if len(content) != file.bytes:
+        return [f"has [{len(content)}] bytes, the manifest says [{file.bytes}]"]
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256.lower():
+        return [f"has sha256 [{digest[:12]}…], the manifest says [{file.sha256[:12]}…]"]
+    if feed.format == "parquet":
+        return _parquet_problems(content, feed)
+    return _text_problems(content, feed)
+
+
+def _text_problems(content: bytes, feed: Feed) -> list[str]:
+    if feed.compression == "gzip":
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            return [f"is not a whole gzip file ({error})"]
+    if content and not content.endswith(b"\n"):
+        return ["ends in the middle of a line: half written"]
+    if _is_other_encoding(content, feed.encoding):
+        return [f"is written in UTF-8, the mapping says encoding [{feed.encoding}]"]
+    first = content.split(b"\n", 1)[0].decode(feed.encoding, errors="replace").rstrip("\r")
+    return _header_problems(first, feed) if feed.format == "csv" else _json_problems(first, feed)
+
+
+def _is_other_encoding(content: bytes, encoding: str) -> bool:
+    """Text that reads as UTF-8 from end to end is UTF-8: legacy multi-byte text passes by chance only where it is short."""
+    if encoding.upper().replace("-", "") == "UTF8":
+        return False
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return sum(character > "\x7f" for character in text) >= TELLING_CHARACTERS
+
+
+def _header_problems(line: str, feed: Feed) -> list[str]:
+    delivered = [name.strip().strip('"').lstrip("\ufeff") for name in line.split(feed.separator)]
+    return different_columns(delivered, feed.columns)
+
+
+def different_columns(delivered: Sequence[str], expected: Sequence[str]) -> list[str]:
+    """Missing, extra, renamed or re-ordered columns, with both lists."""
+    if list(delivered) == list(expected):
+        return []
+    missing, extra = [c for c in expected if c not in delivered], [c for c in delivered if c not in expected]
+    what = f"missing {missing}, extra {extra}" if missing or extra else "the order differs"
+    return [f"columns differ ({what}): delivered {list(delivered)}, expected {list(expected)}"]
+
+
+def _json_problems(line: str, feed: Feed) -> list[str]:
+    """Keys of the first object, whose order means nothing. A first line that is no object is a row's fault, not the file's."""
+    if not line:
+        return []
+    try:
+        first = json.loads(line)
+    except ValueError:
+        return []
+    if not isinstance(first, dict) or set(first) == set(feed.columns):
+        return []
+    return different_columns(list(first), feed.columns)
+
+
+def _parquet_problems(content: bytes, feed: Feed) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(io.BytesIO(content))
+    except (pa.ArrowInvalid, OSError) as error:
+        return [f"is not a Parquet file ({error})"]
+    found = different_columns(schema.names, feed.columns)
+    if found:
+        return found
+    typed = [f"{field.name} {field.type}" for field in schema if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
+    return [f"changed types {typed}; every column is delivered as text"] if typed else []

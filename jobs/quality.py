@@ -1,0 +1,148 @@
+"""Running suites and keeping their results. The only job module that touches Great Expectations (import it late: seconds).
+
+Results hold counts only, never values: metrics of values are not even computed (expectations.rules).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from expectations.contracts import ops
+from expectations.contracts.types import Severity
+from expectations.limits import DeliveryLimits
+from jobs import tables
+from jobs.context import now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from great_expectations import ExpectationSuite
+    from great_expectations.core import ExpectationSuiteValidationResult
+    from pyspark.sql import DataFrame
+
+    from conf.settings import Settings
+    from expectations.contracts.types import RowRule, Table
+    from jobs.context import JobContext
+    from jobs.tables import Written
+
+COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One rule on one feed × table. observed: what was seen, where the rule is about whole deliveries."""
+
+    feed: str
+    table: str
+    rule: str
+    because: str
+    severity: Severity
+    passed: bool
+    checked_rows: int
+    unexpected_rows: int
+    observed: str | None = None
+
+    @property
+    def stops(self) -> bool:
+        return self.severity is Severity.STOP and not self.passed
+
+
+def limits(settings: Settings) -> DeliveryLimits:
+    """The numbers of the delivery suites, from conf."""
+    quality = settings.quality
+    return DeliveryLimits(
+        quarantined_share_stop=quality.quarantined_share_stop, quarantined_share_warn=quality.quarantined_share_warn,
+        small_rows=quality.quarantined_rows_free, volume_ratio_low=quality.volume_ratio_low, volume_ratio_high=quality.volume_ratio_high,
+        freshness_days=quality.freshness_days,
+    )  # fmt: skip
+
+
+def import_early() -> threading.Thread:
+    """Start importing Great Expectations beside what else is done; the import is most of a small suite's time."""
+
+    def load() -> None:
+        import expectations.suites.deliveries  # noqa: F401
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    return thread
+
+
+def check_rows(rows: DataFrame, declared: Sequence[RowRule], *, feed: str, table: Table, flag: str) -> list[Outcome]:
+    """Hold flagged rows (jobs.ingest.checks) against their rules, all in one Great Expectations run."""
+    from expectations.suites.from_contract import suite_of_rows
+
+    found = _validated(suite_of_rows(table, declared, feed=feed, flag_prefix=flag), rows, kind="spark")
+    by_rule = {rule.id: rule for rule in declared}
+    return [
+        Outcome(
+            feed=feed, table=table.full_name, rule=rule, because=by_rule[rule].because, severity=by_rule[rule].severity,
+            passed=bool(result.success), checked_rows=int(result.result["element_count"]), unexpected_rows=int(result.result["unexpected_count"]),
+        )
+        for rule, result in found
+    ]  # fmt: skip
+
+
+def check_deliveries(suite: ExpectationSuite, frame: pd.DataFrame, *, feed: str, table: Table) -> list[Outcome]:
+    """Hold one row per file or delivery against a suite of rules about them."""
+    outcomes = []
+    for (rule, result), declared in zip(_validated(suite, frame, kind="pandas"), suite.expectations, strict=True):
+        column = getattr(declared, "column", None)
+        outcomes.append(
+            Outcome(
+                feed=feed, table=table.full_name, rule=rule, because=str(declared.description),
+                severity=declared.consequence, passed=bool(result.success), checked_rows=int(result.result["element_count"]),
+                unexpected_rows=int(result.result["unexpected_count"]), observed=_observed(frame, column),
+            )
+        )  # fmt: skip
+    return outcomes
+
+
+def _observed(frame: pd.DataFrame, column: str | None) -> str | None:
+    if column is None or not len(frame) or frame[column].isna().all():
+        return None
+    return f"{column} {frame[column].min():.4g} .. {frame[column].max():.4g}"
+
+
+def _validated(suite: ExpectationSuite, data: Any, *, kind: str) -> list[tuple[str, Any]]:
+    """(rule id, result) per expectation. Raises what an expectation raised: a rule that could not run has not been kept."""
+    result = _run(suite, data, kind=kind)
+    # A field left at its default is not repeated in the result's configuration.
+    by_type = {one.expectation_type: one.rule for one in suite.expectations}  # type: ignore[attr-defined]
+    order = {one.rule: position for position, one in enumerate(suite.expectations)}  # type: ignore[attr-defined]
+    found = []
+    for one in result.results:
+        config = one.expectation_config
+        assert config is not None
+        if one.exception_info and one.exception_info.get("raised_exception"):
+            raise RuntimeError(f"Expectation [{config.kwargs.get('rule')}] of [{suite.name}] could not run: {one.exception_info}")
+        found.append((str(config.kwargs.get("rule") or by_type[config.type]), one))
+    return sorted(found, key=lambda pair: order[pair[0]])
+
+
+def _run(suite: ExpectationSuite, data: Any, *, kind: str) -> ExpectationSuiteValidationResult:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    source = context.data_sources.add_spark("rows", persist=False) if kind == "spark" else context.data_sources.add_pandas("deliveries")
+    asset = source.add_dataframe_asset("checked")
+    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": data})
+    return batch.validate(suite, result_format=COUNTS_ONLY)  # type: ignore[arg-type]
+
+
+def record(context: JobContext, outcomes: Sequence[Outcome], *, part: str = "") -> Written:
+    """Append outcomes to ops.quality_result."""
+    request, finished_at = context.request, now()
+    rows = [
+        (
+            context.run_id, request.job, request.scope, request.partition, one.feed, one.table, one.rule, one.because, str(one.severity),
+            one.passed, one.checked_rows, one.unexpected_rows, one.observed, finished_at,
+        )
+        for one in outcomes
+    ]  # fmt: skip
+    return tables.append(context, ops.QUALITY_RESULT, context.spark.createDataFrame(rows, ops.QUALITY_RESULT.ddl), part=part)
