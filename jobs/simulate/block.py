@@ -25,7 +25,7 @@ from jobs.simulate.truth import write_truth
 
 # A register row of a day replaces an earlier one of the same day and key.
 KEYS = {
-    "customers": ("day", "customer"), "accounts": ("day", "account"), "account_parties": ("day", "account", "customer"),
+    "customers": ("day", "customer"), "accounts": ("day", "account"), "account_parties": ("day", "account", "customer", "role"),
     "consents": ("day", "customer", "purpose"), "loans": ("day", "account"), "cards": ("day", "account"),
     "instalments": ("day", "account", "number"), "deposit_plans": ("day", "account"), "deposit_instalments": ("day", "account", "number"),
     "contacts": ("day", "campaign", "customer"),

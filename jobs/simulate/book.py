@@ -164,7 +164,7 @@ def open_card(rng: Generator, book: Book, people: Population, who: Ints, *, day:
     """Open credit cards with a limit by income."""
     gold = people.income[who] > 15_000
     book.open(who, c.CARD, product=np.where(gold, c.PRODUCT_INDEX["C02"], c.PRODUCT_INDEX["C01"]), day=day, via=np.full(who.size, c.APP))
-    limit = rounded(np.clip(people.income[who] * rng.uniform(1, 4, who.size), 3_000, 300_000), 1000)
+    limit = rounded(np.clip(people.income[who] * rng.uniform(0.5, 1.8, who.size), 3_000, 200_000), 1000)
     book.principal[who, c.CARD] = limit
     book.floor[who, c.CARD] = -limit
     book.due_dom[who, c.CARD] = 20

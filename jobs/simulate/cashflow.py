@@ -88,6 +88,7 @@ def _purchases(scene: Scene) -> None:
     level = 55 * (people.income[who] / 6000) ** 0.65
     amount = cents(np.maximum(lognormal(rng, level * np.array(c.MCC_TICKET)[group], 0.85, who.size), 1))
     on_card = book.is_open[who, c.CARD] & (book.opened[who, c.CARD] < day) & chance(rng, 0.62, who.size)
+    amount = np.where(on_card, amount * 5 // 2, amount)  # what is dear is bought on credit
     abroad = (group == c.TRAVEL) & chance(rng, np.array([0, 0.02, 0.04, 0.25, 0.4])[people.archetype[who]], who.size)
     merchant = group * 10_000 + rng.zipf(1.35, who.size) % MERCHANTS_A_GROUP
     scene.moves.add(customer=who, day=day, second=scene.seconds(who.size), slot=np.where(on_card, c.CARD, c.DEMAND), amount=-amount,

@@ -33,7 +33,7 @@ def _event(scene: Scene, who: Ints, day: Ints, *, second: Ints, channel: Ints, k
 
 def _sessions(scene: Scene) -> list[Rows]:
     people, rng = scene.people, scene.rng
-    who, day = scene.happenings(people.logins * (0.25 + scene.digital))
+    who, day = scene.happenings(people.logins * (0.1 + 1.2 * scene.digital))
     second = scene.seconds(who.size)
     channel = scene.channels(who, remote_only=True)
     login = _event(scene, who, day, second=second, channel=channel, kind=c.LOGIN, function=0)

@@ -43,7 +43,7 @@ def lognormal(rng: Generator, median: npt.ArrayLike, sigma: npt.ArrayLike, size:
 
 def cents(amount: npt.ArrayLike) -> Ints:
     """Minor units of an amount in CNY."""
-    return np.rint(np.asarray(amount) * 100).astype(np.int64)
+    return np.asarray(np.rint(np.asarray(amount) * 100), dtype=np.int64)
 
 
 def rounded(amount: npt.ArrayLike, step: int) -> Ints:

@@ -81,6 +81,7 @@ def change_registers(scene: Scene) -> None:
     people.marketing[who] = False
     scene.outbox.put("consents", day=day[who], customer=people.first_customer + who, purpose=0, granted=0)
     _merge(scene, here)
+    _hand_over(scene, here)
     _fall_asleep(scene)
 
 
@@ -99,6 +100,20 @@ def _merge(scene: Scene, here: Bools) -> None:
     scene.outbox.put("customer_merges", day=day[who], customer=people.first_customer + who, merged=day[who],
                      survivor=people.first_customer + people.merged_into[who])  # fmt: skip
     put_customers(scene.outbox, people, who, day=day[who], closed=day[who])
+
+
+def _hand_over(scene: Scene, here: Bools) -> None:
+    """A joint holder becomes the owner: two roles end the day before, a new one begins."""
+    people, partner, day = scene.people, np.maximum(scene.people.joint_with, 0), scene.people.takes_over
+    due = (day >= scene.month.delivered_from) & (day <= scene.month.delivered_to) & here & here[partner]
+    who = np.flatnonzero(due & scene.book.is_open[partner, c.DEMAND] & (people.joint_role == c.JOINT))
+    giver = partner[who]
+    account = scene.book.numbers(people)[giver, c.DEMAND]
+    since = np.maximum(people.open_day[who], people.open_day[giver])
+    rows = ((giver, c.OWNER, scene.book.opened[giver, c.DEMAND], day[who] - 1), (who, c.JOINT, since, day[who] - 1), (who, c.OWNER, day[who], -1))
+    for holder, role, held_from, held_to in rows:
+        scene.outbox.put("account_parties", day=day[who], account=account, customer=people.first_customer + holder, role=role,
+                         held_from=held_from, held_to=held_to)  # fmt: skip
 
 
 def _fall_asleep(scene: Scene) -> None:

@@ -18,7 +18,8 @@ HOLD_OUT = 0.25
 # Probability of buying within ten days: without the contact, and with it, by kind of customer.
 BUYS_ALONE = np.array([0.01, 0.03, 0.3, 0.12])
 BUYS_TREATED = np.array([0.01, 0.22, 0.3, 0.04])
-EPISODE_DAYS = 170
+EPISODE_DAYS = 170  # from one episode to the next
+EPISODE_LENGTH = 9
 
 
 def add_campaign(scene: Scene, plan: SavingsPlan) -> None:
@@ -61,10 +62,10 @@ def add_patterns(scene: Scene) -> None:
     age = month.last - people.pattern_day
     starts = people.pattern_day + np.maximum(age, 0) // EPISODE_DAYS * EPISODE_DAYS
     here = (people.pattern > 0) & (starts >= month.first) & (starts <= month.last) & scene.book.is_open[:, c.DEMAND]
-    _structuring(scene, np.flatnonzero(here & (people.pattern == c.STRUCTURING)), starts)
-    _pass_through(scene, np.flatnonzero(here & (people.pattern == c.PASS_THROUGH)), starts)
     first = here & (people.pattern == c.REACTIVATED) & (starts == people.pattern_day)
-    _pass_through(scene, np.flatnonzero(first), starts)
+    starts = np.minimum(starts, month.last - EPISODE_LENGTH)  # an episode ends in the month it began in
+    _structuring(scene, np.flatnonzero(here & (people.pattern == c.STRUCTURING)), starts)
+    _pass_through(scene, np.flatnonzero(first | (here & (people.pattern == c.PASS_THROUGH))), starts)
 
 
 def _structuring(scene: Scene, who: Ints, starts: Ints) -> None:

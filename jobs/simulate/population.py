@@ -70,6 +70,7 @@ class Population:
     merge_day: Ints
     joint_with: Ints
     joint_role: Ints
+    takes_over: Ints  # day on which a joint holder becomes the owner of the partner's account
     marketing: Bools
 
     @property
@@ -128,7 +129,7 @@ def _money(rng: Generator, people: Traits) -> Traits:
         "pay_day": np.array([5, 8, 10, 15, 20, 25])[choice(rng, (0.15, 0.1, 0.35, 0.25, 0.05, 0.1), size)],
         "employer": rng.zipf(1.6, size) % 4_000, "rent": np.where(chance(rng, 0.17, size) & ~retired, income * rng.uniform(0.18, 0.35, size), 0.0),
         "has_utility": chance(rng, 0.22, size), "has_insurance": chance(rng, 0.08, size), "has_tuition": chance(rng, 0.05, size),
-        "purchases": purchases * np.where(has_salary | retired, 1.25, 0.8), "logins": purchases * 0.55 + rng.gamma(1.2, 0.45, size),
+        "purchases": purchases * np.where(has_salary | retired, 1.25, 0.8), "logins": purchases * 0.8 + rng.gamma(1.2, 0.65, size),
         "digital_bias": 1.6 - (age - 25) / 14 + rng.standard_normal(size) * 1.1, "wealth_target": wealth,
         "trend": choice(rng, (0.68, 0.19, 0.13), size), "marketing": chance(rng, 0.72, size),
     }  # fmt: skip
@@ -164,10 +165,12 @@ def _trouble(rng: Generator, people: Traits, *, start: int, end: int) -> Traits:
     archetype, opened = np.asarray(people["archetype"]), np.asarray(people["open_day"])
     pattern = np.where((archetype == c.PROSPECT) | (opened >= start - 400), c.NO_PATTERN, pattern)
     woken = pattern == c.REACTIVATED  # asleep since long before, until the pattern's day
-    never = {name: np.where(woken, NEVER, np.asarray(people[name])) for name in ("fade_day", "silent_day", "return_day")}
-    people["departure"] = np.where(woken, c.STAYS, np.asarray(people["departure"]))
+    stays = pattern > 0
+    never = {name: np.where(stays, NEVER, np.asarray(people[name])) for name in ("fade_day", "silent_day", "return_day")}
+    people["departure"] = np.where(stays, c.STAYS, np.asarray(people["departure"]))
     people["dormant_since"] = np.where(woken, start - 300, np.asarray(people["dormant_since"]))
     people |= never
+    people["closes"] = np.asarray(people["closes"]) & ~stays
     return {
         "distress_from": np.where(distressed, distress_from, NEVER), "distress_to": distress_from + rng.integers(60, 330, size),
         "pays_late": chance(rng, 0.08, size), "revolves": chance(rng, 0.3, size), "pattern": pattern,
@@ -188,8 +191,9 @@ def _relations(rng: Generator, people: Traits, *, first_customer: int, start: in
     doubled = (partner >= 0) & ~joint & (archetype != c.PROSPECT) & (archetype[partner] != c.PROSPECT) & chance(rng, 0.006, size)
     doubled &= ~np.roll(doubled, 1)  # the survivor is not merged itself
     merge_day = np.maximum(rng.integers(start + 10, max(end, start + 11), size), np.maximum(opened, opened[partner]) + 40)
+    takes_over = np.maximum(rng.integers(start + 30, max(end, start + 31), size), np.maximum(opened, opened[partner]) + 30)
     return {
-        "household": household, "joint_with": np.where(joint, partner, -1),
+        "takes_over": np.where(joint & chance(rng, 0.05, size), takes_over, NEVER), "household": household, "joint_with": np.where(joint, partner, -1),
         "joint_role": np.where(chance(rng, 0.7, size), c.JOINT, c.AUTH),
         "merged_into": np.where(doubled, partner, -1), "merge_day": np.where(doubled, merge_day, NEVER),
     }  # fmt: skip

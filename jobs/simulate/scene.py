@@ -119,7 +119,7 @@ def activity(people: Population, book: Book, month: Month) -> Floats:
 def digital_share(people: Population, month: Month) -> Floats:
     """Probability of going online instead of to a branch: rises every year for everybody, for the young from higher up."""
     years = month.year + (month.month - 1) / 12 - 2022
-    return np.asarray(1 / (1 + np.exp(-(people.digital_bias - 0.4 + 0.38 * years))), dtype=np.float64)
+    return np.asarray(1 / (1 + np.exp(-(people.digital_bias - 0.7 + 0.45 * years))), dtype=np.float64)
 
 
 def _start_pauses(rng: Generator, people: Population, book: Book, month: Month) -> None:

@@ -48,7 +48,9 @@ def truth_table(people: Population) -> pa.Table:
         "has_pension": pa.array(people.has_pension),
         "has_rent": pa.array(people.rent > 0),
         "digital_bias": pa.array(np.round(people.digital_bias, 4)),
-        "merged_into": pa.array([f"C{people.first_customer + one:010d}" if one >= 0 else None for one in people.merged_into]),
+        "takes_over_on": _days(people.takes_over),
+        "merged_into": pa.array([f"C{people.first_customer + one:010d}" if one >= 0 else None for one in people.merged_into],
+                                pa.string()),
     })  # fmt: skip
 
 

@@ -1,0 +1,514 @@
+"""The simulated bank: equal bytes, exact balances, the mapping's columns, and behaviour that is there to be found."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import json
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from lunardate import LunarDate
+
+from conf import sources
+from expectations.contracts import core
+from expectations.contracts.types import Table
+from jobs.simulate import catalogue, command
+from jobs.simulate.bank import simulate
+from jobs.simulate.draws import generator
+from jobs.simulate.faults import FAULTS, NEVER_EMPTY, continental
+from jobs.simulate.landing import FORMATS, folder, read_delivery
+from jobs.simulate.moves import MOVE_DEFAULTS, affordable, posted
+from jobs.simulate.population import draw_population
+from jobs.simulate.scene import digital_share
+from jobs.simulate.seasons import LUNAR_NEW_YEAR, add_months, first_date, months_between, spending_weights
+
+CONF = Path(__file__).parents[2] / "conf"
+MAPPING = yaml.safe_load((CONF / "sources" / "bank.yml").read_text(encoding="utf-8"))
+END = date(2024, 3, 31)
+NIGHT = END + timedelta(days=2)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """2,050 customers, which is two blocks, from February 2023 to March 2024: two lunar new years."""
+    out = tmp_path_factory.mktemp("town")
+    simulate(out=out, customers=2_050, months=14, seed=3, end=END, workers=2)
+    return out
+
+
+@pytest.fixture(scope="module")
+def village(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """900 customers over two months and two nights, the second with faults."""
+    out = tmp_path_factory.mktemp("village")
+    simulate(out=out, customers=900, months=2, seed=5, end=END, nights=2, faults=True, workers=1)
+    return out
+
+
+def days_of(bank: Path, feed: str = "transactions") -> list[date]:
+    return sorted(date.fromisoformat(path.name.split("=")[1]) for path in (bank / "landing" / feed).iterdir())
+
+
+@functools.cache
+def rows_of(bank: Path, feed: str) -> tuple[tuple[date, dict[str, str]], ...]:
+    """Delivered rows with their business date."""
+    return tuple(_rows_of(bank, feed))
+
+
+def _rows_of(bank: Path, feed: str) -> Iterator[tuple[date, dict[str, str]]]:
+    for day in days_of(bank, feed):
+        if (folder(bank / "landing", feed=feed, business_date=day) / FORMATS[feed].file_name).exists():
+            for row in read_delivery(bank / "landing", feed=feed, business_date=day).to_pylist():
+                yield day, row
+
+
+def truth_of(bank: Path) -> dict[str, dict[str, Any]]:
+    return {row["cust_no"]: row for row in pq.read_table(bank / "truth" / "customers.parquet").to_pylist()}
+
+
+def owners_of(bank: Path) -> dict[str, str]:
+    return {row["acct_no"]: row["cust_no"] for _, row in rows_of(bank, "account_parties") if row["role"] == "OWNER"}
+
+
+def contents(bank: Path, *, until: date | None = None) -> dict[str, str]:
+    found = {}
+    for path in sorted(bank.rglob("*")):
+        if path.is_file() and (until is None or path.parent.name <= f"business_date={until}"):
+            found[str(path.relative_to(bank))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def bank_day(local: str) -> date:
+    moment = datetime.fromisoformat(local)
+    return moment.date() + timedelta(days=moment.hour >= 23)
+
+
+# --- bytes ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_equal_bytes_whatever_the_number_of_workers(tmp_path: Path) -> None:
+    for name, workers in (("one", 1), ("two", 2)):
+        simulate(out=tmp_path / name, customers=2_010, months=1, seed=3, end=END, workers=workers, faults=True)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_history_does_not_change_with_the_nights_after_it(tmp_path: Path) -> None:
+    simulate(out=tmp_path / "history", customers=120, months=2, seed=3, end=END, workers=1)
+    simulate(out=tmp_path / "nights", customers=120, months=2, seed=3, end=END, nights=2, workers=1)
+    history = {name: digest for name, digest in contents(tmp_path / "history" / "landing", until=END).items() if "2024-03-31" not in name}
+    nights = contents(tmp_path / "nights" / "landing", until=END)
+    assert history.items() <= nights.items()
+    assert contents(tmp_path / "history" / "landing") == nights
+
+
+def test_another_seed_is_another_bank(tmp_path: Path) -> None:
+    simulate(out=tmp_path / "one", customers=50, months=1, seed=1, end=END, workers=1)
+    simulate(out=tmp_path / "two", customers=50, months=1, seed=2, end=END, workers=1)
+    assert contents(tmp_path / "one") != contents(tmp_path / "two")
+
+
+# --- form ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_feeds_and_columns_are_those_of_the_mapping(town: Path) -> None:
+    assert {path.name for path in (town / "landing").iterdir()} == set(MAPPING["feeds"])
+    for feed, declared in MAPPING["feeds"].items():
+        delivered = next(
+            read_delivery(town / "landing", feed=feed, business_date=day)
+            for day in days_of(town, feed)
+            if (folder(town / "landing", feed=feed, business_date=day) / FORMATS[feed].file_name).exists()
+        )
+        assert delivered.column_names == declared["columns"], feed
+        assert set(delivered.schema.types) == {pa.string()}, feed
+
+
+def test_formats_are_those_of_the_mapping() -> None:
+    for feed, declared in MAPPING["feeds"].items():
+        layout = FORMATS[feed]
+        assert layout.kind == declared["format"]
+        assert layout.is_gzip == (declared.get("compression") == "gzip")
+        assert layout.encoding.lower() == declared.get("encoding", "utf-8").lower()
+        assert layout.may_be_empty == declared.get("may_be_empty", False)
+
+
+def test_every_day_has_every_manifest_and_manifests_tell_the_truth(village: Path) -> None:
+    expected = [date(2024, 2, 1) + timedelta(days=one) for one in range(62)]
+    for feed, layout in FORMATS.items():
+        assert days_of(village, feed) == expected
+        for day in expected:
+            target = folder(village / "landing", feed=feed, business_date=day)
+            manifest = json.loads((target / "_manifest.json").read_text(encoding="utf-8"))
+            assert (manifest["source"], manifest["feed"], manifest["business_date"]) == ("bank", feed, day.isoformat())
+            assert manifest["produced_at"] == f"{day}T17:00:00Z"
+            assert manifest["files"] or layout.may_be_empty
+            for entry in manifest["files"]:
+                content = (target / entry["name"]).read_bytes()
+                assert (entry["sha256"], entry["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
+                table = read_delivery(village / "landing", feed=feed, business_date=day)
+                assert entry["rows"] == table.num_rows == manifest["rows"]
+                if layout.control and day < NIGHT:  # the night holds an amount that is none
+                    assert Decimal(manifest["control"]["amount_sum"]) == sum(Decimal(one) for one in table.column(layout.control).to_pylist())
+
+
+def test_customers_come_in_gb18030_with_names_beyond_gbk(town: Path) -> None:
+    content = gzip.decompress((folder(town / "landing", feed="customers", business_date=date(2023, 2, 1)) / "part-000.csv.gz").read_bytes())
+    text = content.decode("gb18030")
+    assert "上海" in text
+    with pytest.raises(UnicodeDecodeError):
+        content.decode("utf-8")
+    with pytest.raises(UnicodeDecodeError):
+        content.decode("gbk")
+
+
+def one_of(table: Table, name: str) -> tuple[str, ...]:
+    return next(column.one_of for column in table.columns if column.name == name)
+
+
+CODES = {
+    "transactions": {"txn_type": core.TRANSACTION_TYPES, "channel": core.CHANNELS, "direction": ("C", "D"), "initiated_by": ("C", "B", "T")},
+    "channel_events": {"channel": core.CHANNELS, "event_type": one_of(core.CHANNEL_EVENT, "event_type")},
+    "contacts": {name: one_of(core.CONTACT, name) for name in ("arm", "channel", "response")},
+    "products": {"family": core.PRODUCT_FAMILIES},
+    "rates": {"kind": one_of(core.RATE, "kind")},
+    "consents": {"purpose": one_of(core.CONSENT, "purpose")},
+    "loans": {"status": one_of(core.CREDIT_ACCOUNT, "status")},
+    "deposit_plans": {"status": one_of(core.DEPOSIT_PLAN, "status")},
+}
+
+
+@pytest.mark.parametrize("feed", CODES)
+def test_codes_are_those_of_the_contract(town: Path, feed: str) -> None:
+    for name, allowed in CODES[feed].items():
+        seen = {row[name] for _, row in rows_of(town, feed)} - {None}
+        assert seen <= set(allowed), name
+        assert seen, name
+
+
+def test_truth_lies_beside_the_landing_zone(town: Path) -> None:
+    assert not [path for path in (town / "landing").rglob("*") if "truth" in path.name]
+    assert len(truth_of(town)) == 2_050
+    planted = {"archetype", "uplift", "pattern", "silent_from"}
+    assert not any(planted & set(declared["columns"]) for declared in MAPPING["feeds"].values())
+
+
+# --- money and time --------------------------------------------------------------------------------------------------------------
+
+
+def test_balances_follow_from_transactions_exactly(town: Path) -> None:
+    moved: dict[tuple[str, date], Decimal] = defaultdict(Decimal)
+    for day, row in rows_of(town, "transactions"):
+        moved[row["acct_no"], day] += Decimal(row["amount"]) * (1 if row["direction"] == "C" else -1)
+    last: dict[str, Decimal] = {}
+    told = set()
+    for day, row in rows_of(town, "balances"):
+        account, balance = row["acct_no"], Decimal(row["ledger_balance"])
+        assert row["balance_date"] == day.isoformat()
+        if account in last:
+            assert balance == last[account] + moved[account, day], (account, day)
+        last[account] = balance
+        told.add((account, day))
+    assert {key for key, amount in moved.items() if amount} <= told
+
+
+def test_month_ends_tell_all_open_accounts(town: Path) -> None:
+    status = {row["acct_no"]: row["status"] for _, row in rows_of(town, "accounts")}
+    at_end = {row["acct_no"] for day, row in rows_of(town, "balances") if day == END}
+    assert {account for account, one in status.items() if one != "C"} <= at_end
+
+
+def test_only_credit_goes_below_zero(town: Path) -> None:
+    product = {row["acct_no"]: row["product_code"] for _, row in rows_of(town, "accounts")}
+    below = {product[row["acct_no"]] for _, row in rows_of(town, "balances") if row["ledger_balance"].startswith("-")}
+    assert below == {"C01", "C02", "L01", "L02", "M01"}
+
+
+def test_after_the_cut_off_it_is_the_next_business_date(town: Path) -> None:
+    late = [(day, row["posted_at"]) for day, row in rows_of(town, "transactions") if row["posted_at"][11:13] == "23"]
+    assert late
+    for feed, column in (("transactions", "posted_at"), ("channel_events", "occurred_at")):
+        assert all(bank_day(row[column]) == day for day, row in rows_of(town, feed))
+
+
+def test_owners_exist_before_their_transactions(town: Path) -> None:
+    since: dict[str, str] = {}
+    for _, row in rows_of(town, "account_parties"):
+        if row["role"] == "OWNER":
+            since.setdefault(row["acct_no"], row["from_date"])
+    for day, row in rows_of(town, "transactions"):
+        assert since[row["acct_no"]] <= day.isoformat()
+
+
+def test_loans_owe_what_their_account_says(town: Path) -> None:
+    owed = {(row["acct_no"], row["change_date"]): Decimal(row["outstanding"]) for _, row in rows_of(town, "loans")}
+    balance = {(row["acct_no"], row["balance_date"]): Decimal(row["ledger_balance"]) for _, row in rows_of(town, "balances")}
+    shared = owed.keys() & balance.keys()
+    assert len(shared) > 1_000
+    assert all(owed[key] == -balance[key] for key in shared)
+
+
+def test_instalments_are_numbered_without_gaps_and_some_are_missed(town: Path) -> None:
+    for feed, number in (("instalments", "loan_no"), ("deposit_instalments", "plan_no")):
+        seen: dict[str, set[int]] = defaultdict(set)
+        latest: dict[tuple[str, str], str | None] = {}
+        for _, row in rows_of(town, feed):
+            seen[row[number]].add(int(row["instalment_no"]))
+            latest[row[number], row["instalment_no"]] = row["paid_date"]
+        assert all(max(numbers) - min(numbers) + 1 == len(numbers) for numbers in seen.values())
+        assert 0.001 < sum(paid is None for paid in latest.values()) / len(latest) < 0.15
+    assert any(int(row["days_past_due"]) > 30 for _, row in rows_of(town, "loans"))
+    assert any(row["status"] == "default" for _, row in rows_of(town, "loans"))
+
+
+# --- behaviour -------------------------------------------------------------------------------------------------------------------
+
+
+def test_those_who_leave_fade_before_and_are_silent_after(town: Path) -> None:
+    truth, owner = truth_of(town), owners_of(town)
+    start = date(2023, 2, 1)
+    faders = {
+        customer: row["silent_from"] for customer, row in truth.items()
+        if row["departure"] == "fades" and row["opened_on"] < start and start + timedelta(days=330) < row["silent_from"] < END
+        and row["merged_into"] is None and row["takes_over_on"] is None
+    }  # fmt: skip
+    own: Counter[str] = Counter()
+    for day, row in rows_of(town, "transactions"):
+        customer = owner[row["acct_no"]]
+        if customer in faders and row["initiated_by"] == "C" and truth[customer]["pattern"] == "none":
+            before = (faders[customer] - day).days
+            own["usual" if 210 < before <= 300 else "last" if 0 < before <= 60 else "after" if before <= 0 else "between"] += 1
+    assert len(faders) > 25
+    assert own["after"] == 0
+    assert own["last"] / 60 < 0.6 * own["usual"] / 90
+
+
+def test_asset_tiers_are_spread(town: Path) -> None:
+    kinds = Counter(row["archetype"] for row in truth_of(town).values())
+    assert set(kinds) == set(catalogue.ARCHETYPES)
+    assets: dict[str, Decimal] = defaultdict(Decimal)
+    product, owner = {row["acct_no"]: row["product_code"] for _, row in rows_of(town, "accounts")}, owners_of(town)
+    for day, row in rows_of(town, "balances"):
+        if day == END and product[row["acct_no"]][0] in "DTRW" and row["currency"] == "CNY":
+            assets[owner[row["acct_no"]]] += Decimal(row["ledger_balance"])
+    values = sorted(assets.values())
+    assert values[-1] > 6_000_000
+    assert 20 < sum(value >= 500_000 for value in values) < 400
+    assert sum(value < 10_000 for value in values) > 100
+
+
+def test_the_campaign_moves_the_persuadable_only(town: Path) -> None:
+    truth = truth_of(town)
+    latest = {(row["campaign_no"], row["cust_no"]): row for _, row in rows_of(town, "contacts")}
+    bought: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for (_, customer), row in latest.items():
+        bought[truth[customer]["uplift"], row["arm"]].append(row["response"] == "converted")
+    share = {key: float(np.mean(values)) for key, values in bought.items()}
+    assert share["persuadable", "treated"] - share["persuadable", "control"] > 0.08
+    assert abs(share["lost_cause", "treated"] - share["lost_cause", "control"]) < 0.05
+    arms = Counter(row["arm"] for row in latest.values())
+    assert 0.18 < arms["control"] / len(latest) < 0.32
+
+
+def test_structured_cash_is_there_to_be_found(town: Path) -> None:
+    truth, owner = truth_of(town), owners_of(town)
+    near = Counter(
+        owner[row["acct_no"]] for _, row in rows_of(town, "transactions")
+        if row["txn_type"] == "cash_deposit" and 40_000 <= Decimal(row["amount"]) < 50_000
+    )  # fmt: skip
+    planted = {customer for customer, row in truth.items() if row["pattern"] == "structuring" and date(2023, 2, 1) < row["pattern_from"] < END}
+    assert planted
+    assert {customer for customer, times in near.items() if times >= 4} == planted
+
+
+def test_customers_move_from_the_branch_to_the_app() -> None:
+    days = months_between(date(2020, 1, 1), END)
+    people = draw_population(generator(seed=3, block=0, purpose=0), first_customer=0, size=500, start=days[0].first, end=days[-1].last)
+    by_year = [float(digital_share(people, days[month]).mean()) for month in (0, 12, 24, 36, 48)]
+    assert by_year == sorted(by_year)
+    assert by_year[0] + 0.2 < by_year[-1]
+
+
+def test_joint_foreign_and_merged_exist(town: Path) -> None:
+    assert {row["role"] for _, row in rows_of(town, "account_parties")} == {"OWNER", "JOINT", "AUTH"}
+    assert {row["currency"] for _, row in rows_of(town, "accounts")} == set(catalogue.CURRENCIES)
+    merges = [row for _, row in rows_of(town, "customer_merges")]
+    assert merges
+    closed = {row["cust_no"] for _, row in rows_of(town, "customers") if row["status"] == "C"}
+    assert {row["cust_no"] for row in merges} <= closed
+    yen = {row["acct_no"] for _, row in rows_of(town, "accounts") if row["currency"] == "JPY"}
+    assert all("." not in row["ledger_balance"] for _, row in rows_of(town, "balances") if row["acct_no"] in yen)
+
+
+def test_everyone_is_somewhere_near_four_transactions_and_events_a_month(town: Path) -> None:
+    for feed in ("transactions", "channel_events"):
+        count = sum(1 for _ in rows_of(town, feed))
+        assert 3 < count / 2_050 / 14 < 5.5
+
+
+# --- the night with faults -------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_night_brings_late_corrected_repeated_and_bad_rows(village: Path) -> None:
+    earlier: dict[str, dict[str, str]] = {}
+    late, corrected, repeated, bad = [], [], [], []
+    for day, row in rows_of(village, "transactions"):
+        if day < NIGHT:
+            assert row["txn_id"] not in earlier
+            earlier[row["txn_id"]] = row
+        elif row["txn_id"].startswith("T9"):
+            bad.append(row)
+        elif row["txn_id"] in earlier:
+            (repeated if row == earlier[row["txn_id"]] else corrected).append(row)
+        elif bank_day(row["posted_at"]) < NIGHT:
+            late.append(row)
+    assert min(len(late), len(corrected), len(repeated), len(bad)) >= 1
+    assert all(NIGHT - timedelta(days=20) <= bank_day(row["posted_at"]) < NIGHT for row in late)
+    assert {Decimal(earlier[row["txn_id"]]["amount"]) - Decimal(row["amount"]) for row in corrected} <= {Decimal(1), Decimal(100)}
+    count = read_delivery(village / "landing", feed="transactions", business_date=NIGHT).num_rows
+    assert len(bad) <= max(1, count // 100)
+
+
+# --- planted faults --------------------------------------------------------------------------------------------------------------
+
+GOOD_DAY = date(2024, 3, 29)
+CASES = [
+    (name, feed) for name, fault in FAULTS.items() for feed in fault.feeds if feed in ("transactions", "balances", "channel_events", "customers")
+]  # fmt: skip
+
+
+@pytest.fixture
+def landing(village: Path, tmp_path: Path) -> Path:
+    """A day and its eve of four feeds, to be broken."""
+    for feed in ("transactions", "balances", "channel_events", "customers"):
+        for day in (date(2024, 2, 1), GOOD_DAY - timedelta(days=1), GOOD_DAY):
+            source = folder(village / "landing", feed=feed, business_date=day)
+            shutil.copytree(source, folder(tmp_path, feed=feed, business_date=day))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "feed"), CASES)
+def test_a_fault_changes_this_delivery_only_and_the_manifest_vouches_unless_it_is_the_fault(landing: Path, name: str, feed: str) -> None:
+    day = date(2024, 2, 1) if feed == "customers" else GOOD_DAY
+    before = contents(landing)
+    FAULTS[name](landing, feed, day)
+    after = contents(landing)
+    touched = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    target = folder(landing, feed=feed, business_date=day)
+    assert touched
+    assert all((landing / path).parent == target for path in touched)
+    if name == "manifest_missing":
+        assert not (target / "_manifest.json").exists()
+        return
+    manifest = json.loads((target / "_manifest.json").read_text(encoding="utf-8"))
+    content = (target / FORMATS[feed].file_name).read_bytes()
+    vouched = manifest["files"][0]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert vouched == (name not in {"checksum_differs", "gzip_truncated"})
+
+
+def test_every_fault_of_the_catalogue_says_why_and_what_follows() -> None:
+    assert len(FAULTS) >= 20
+    assert all(fault.because and fault.feeds for fault in FAULTS.values())
+    assert {fault.expected for fault in FAULTS.values()} == {"rejected", "not_ready", "quarantined", "unchanged"}
+
+
+def test_a_fault_refuses_what_it_can_not_break(landing: Path) -> None:
+    with pytest.raises(ValueError, match=r"does not apply to feed \[customers\]"):
+        FAULTS["column_type_changed"](landing, "customers", GOOD_DAY)
+    with pytest.raises(ValueError, match="holds no file"):
+        FAULTS["column_missing"](landing, "customers", date(2024, 3, 30))
+
+
+def test_never_empty_feeds_agree_with_the_mapping() -> None:
+    assert set(NEVER_EMPTY) == {feed for feed, declared in MAPPING["feeds"].items() if not declared.get("may_be_empty", False)}
+
+
+def test_continental_amounts() -> None:
+    assert [continental(one) for one in ("1234.56", "88.00", "1234567.80", None)] == ["1.234,56", "88,00", "1.234.567,80", None]
+
+
+# --- calendar and parts ----------------------------------------------------------------------------------------------------------
+
+
+def test_lunar_new_years_are_right() -> None:
+    for day in LUNAR_NEW_YEAR:
+        assert LunarDate(day.year, 1, 1).to_solar_date() == day
+
+
+def test_holiday_calendars_load() -> None:
+    china = sources.calendar("cn")
+    assert not china.is_working_day(date(2024, 2, 12))  # lunar new year's week
+    assert china.is_working_day(date(2024, 2, 19))
+    assert sources.calendar("every_day").is_working_day(date(2024, 2, 11))
+    assert {day.year for day in china.holidays} == set(range(2019, 2028))
+
+
+@pytest.mark.parametrize(
+    ("end", "months", "first"),
+    [
+        (date(2025, 12, 31), 24, date(2024, 1, 1)),
+        (date(2024, 2, 29), 1, date(2024, 2, 1)),
+        (date(2025, 6, 15), 3, date(2025, 3, 16)),
+    ],
+)
+def test_history_covers_so_many_months(end: date, months: int, first: date) -> None:
+    assert first_date(end=end, months=months) == first
+    assert sum(month.delivered_to - month.delivered_from + 1 for month in months_between(first, end)) == (end - first).days + 1
+
+
+def test_months_are_added_at_their_end() -> None:
+    assert add_months(date(2024, 1, 31), 1) == date(2024, 2, 29)
+    assert add_months(date(2024, 1, 31), -2) == date(2023, 11, 30)
+
+
+def test_people_spend_before_the_lunar_new_year_and_rest_in_it() -> None:
+    february = months_between(date(2024, 2, 1), date(2024, 2, 29))[0]
+    weights = spending_weights(february)  # new year on the 10th
+    assert weights[:7].mean() > 2 * weights[9:15].mean()
+
+
+@given(
+    opening=st.integers(0, 500), floor=st.integers(-300, 0),
+    amounts=st.lists(st.integers(-400, 400).filter(bool), max_size=12),
+)  # fmt: skip
+def test_nothing_unaffordable_is_posted(opening: int, floor: int, amounts: list[int]) -> None:
+    """Against a walk through the account, row by row."""
+    size = len(amounts)
+    rows = {name: np.full(size, default, dtype=np.int64) for name, default in MOVE_DEFAULTS.items()}
+    rows |= {"amount": np.array(amounts, dtype=np.int64), "second": np.arange(size, dtype=np.int64)}
+    balances = np.zeros((1, catalogue.SLOTS), dtype=np.int64)
+    balances[0, 0] = opening
+    floors = np.zeros_like(balances)
+    floors[0, 0] = floor
+    kept = affordable(rows, opening=balances, floor=floors)
+    happened, ends = posted([{name: values[kept] for name, values in rows.items()}], opening=balances)
+    balance = opening
+    for amount in happened["amount"]:
+        balance += int(amount)
+        assert balance >= floor
+    assert ends["balance"].tolist() == ([balance] if happened["amount"].size else [])
+    assert all(kept[position] for position, amount in enumerate(amounts) if amount > 0)
+
+
+def test_the_command_refuses_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    words = ["--customers", "0", "--months", "3", "--end", "2024-03-31", "--out", str(tmp_path)]
+    assert command.run(parser.parse_args(words)) == 2
+    assert "[0]" in capsys.readouterr().err
+    words[1] = "20"
+    assert command.run(parser.parse_args([*words, "--workers", "1"])) == 0
+    assert json.loads(capsys.readouterr().out)["rows"]["transactions"] > 0
