@@ -10,18 +10,19 @@ BIN := $(VENV)/bin
 SOURCE ?= bank
 DATA ?=
 PYTEST_ARGS ?=
+DEMO_ARGS ?=
 READY := $(VENV)/.ready
 DELTA := 4.4.0
 JARS := delta-spark_4.2_2.13 delta-storage
 
-.PHONY: help setup demo test check lint types imports docs oracle up down status clean bench run lock
+.PHONY: help setup demo test check lint types imports docs fmt oracle up down status clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Start here
 demo: $(READY) ## the whole chain, through Airflow: simulated bank, or SOURCE=berka DATA=<folder>
-	@$(BIN)/kequn demo --source $(SOURCE) $(if $(DATA),--data $(DATA))
+	@$(BIN)/kequn demo --source $(SOURCE) $(if $(DATA),--data $(DATA)) $(DEMO_ARGS)
 
 test: $(READY) ## all tests that CI runs
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

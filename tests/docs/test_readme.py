@@ -1,0 +1,48 @@
+"""Every command of the README exists, and is run by a test (named here), as written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RUN_BY = {
+    "make demo": "tests/e2e/test_demo.py: fixture bank",
+    "make test": ".ci/run",
+    "make up": "tests/e2e/test_demo.py: test_up_status_down",
+    "make status": "tests/e2e/test_demo.py: test_up_status_down",
+    "make down": "tests/e2e/test_demo.py: test_up_status_down",
+    "make demo SOURCE=berka DATA=../shared/data/berka": "tests/e2e/test_demo.py: test_berka_by_the_same_dags",
+    "make help": "test_help_lists_every_target",
+}
+
+
+def _commands() -> set[str]:
+    fenced = [line.split("#")[0].strip() for block in re.findall(r"```bash\n(.*?)```", README, re.S) for line in block.splitlines()]
+    inline = re.findall(r"`((?:make|kequn) [^`]*)`", README)
+    return {command for command in (*fenced, *inline) if command}
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    assert _commands() == set(RUN_BY)
+
+
+def test_make_test_is_what_ci_runs() -> None:
+    assert "exec make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_help_lists_every_target() -> None:
+    import subprocess
+
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert len(targets) > 10
+    assert [target for target in targets if f"make {target}" not in shown] == []
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in link:
+                assert (page.parent / link).exists(), f"{page.name} links to {link}"

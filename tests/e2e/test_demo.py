@@ -1,0 +1,128 @@
+"""The README's commands, run as written on a small bank: real Airflow, real Spark, real MLflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+ROOT = Path(__file__).parents[2]
+SMALL = "--customers 250 --months 40"
+CLASSES = ("inserted", "updated", "unchanged", "duplicates", "quarantined")
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A home in which `make demo` has run."""
+
+    home: Path
+
+    def make(self, *words: str) -> str:
+        """What a make target printed; the test fails with it when it fails."""
+        kept = {name: value for name, value in os.environ.items() if name not in {"KEQUN_ENV", "MAKEFLAGS", "MAKELEVEL"}}
+        environment = {**kept, "KEQUN_HOME": str(self.home)}
+        ran = subprocess.run(["make", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, (ran.stdout + ran.stderr)[-6000:]
+        return ran.stdout
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        return DeltaTable(str(self.home / "warehouse" / table)).to_pyarrow_dataset().to_table().to_pylist()
+
+    def versions(self) -> dict[str, int]:
+        logs = sorted((self.home / "warehouse").glob("*/*/_delta_log"))
+        return {str(log.parent.relative_to(self.home)): DeltaTable(str(log.parent)).version() for log in logs}
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.home / "reports" / "summary.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    ran = Ran(tmp_path_factory.mktemp("bank"))
+    ran.make("demo", f"DEMO_ARGS={SMALL}")
+    return ran
+
+
+def test_every_delivered_row_is_accounted_for(bank: Ran) -> None:
+    """Manifests say what was delivered; ops.delivery must know each of these rows, once, as something."""
+    delivered: Counter[str] = Counter()
+    for manifest in (bank.home / "landing").glob("*/*/_manifest.json"):
+        said = json.loads(manifest.read_text(encoding="utf-8"))
+        delivered[said["feed"]] += said["rows"]
+    counted: dict[tuple[str, str], int] = Counter()
+    for row in bank.rows("ops/delivery"):
+        assert row["rows_in"] == sum(row[name] for name in CLASSES), row
+        counted[row["feed"], row["target"]] += row["rows_in"]
+    assert delivered
+    assert {feed: rows for (feed, _), rows in counted.items()} == {feed: rows for feed, rows in delivered.items() if rows}
+
+
+def test_the_second_night_had_faults_and_went_on(bank: Ran) -> None:
+    night = [row for row in bank.rows("ops/delivery") if str(row["business_date"]) == "2026-01-02"]
+    assert sum(row["quarantined"] for row in night) > 0
+    assert sum(row["updated"] for row in night) > 0
+
+
+def test_every_open_customer_is_scored_segmented_and_published(bank: Ran) -> None:
+    last = "2026-01-02"
+    published = {row["customer_key"] for row in bank.rows("mart/customer_360")}
+    assert len(published) > 100
+    for model in ("churn", "value"):
+        scored = [row["customer_key"] for row in bank.rows(f"scores/{model}") if str(row["as_of_date"]) == last]
+        assert sorted(scored) == sorted(published)
+    schemes: dict[str, list[int]] = {}
+    for row in bank.rows("features/segment_daily"):
+        if str(row["as_of_date"]) == last:
+            schemes.setdefault(row["scheme"], []).append(row["customer_key"])
+    assert set(schemes) == {"asset_tier", "behaviour", "risk_value"}
+    assert all(sorted(keys) == sorted(published) for keys in schemes.values())
+
+
+def test_the_report_stands_alone(bank: Ran) -> None:
+    page = (bank.home / "reports" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 5
+    assert 'src="http' not in page
+    assert 'href="http' not in page
+    assert bank.summary
+
+
+def test_a_second_demo_changes_nothing(bank: Ran) -> None:
+    before = bank.versions()
+    said = bank.make("demo", f"DEMO_ARGS={SMALL}")
+    assert "nothing to do" in said
+    assert bank.versions() == before
+
+
+def test_up_status_down(bank: Ran) -> None:
+    try:
+        assert "http://" in bank.make("up")
+        assert "kequn_ingest" in bank.make("status")
+    finally:
+        bank.make("down")
+
+
+def test_berka_by_the_same_dags(berka: Path, tmp_path: Path) -> None:
+    """Both transaction files, 49,102 + 30,200 rows; nothing lost."""
+    ran = Ran(tmp_path / "berka")
+    ran.make("demo", "SOURCE=berka", f"DATA={os.path.relpath(berka, ROOT)}")
+    counted: dict[str, int] = Counter()
+    for row in ran.rows("ops/delivery"):
+        assert row["rows_in"] == sum(row[name] for name in CLASSES), row
+        counted[row["target"]] += row["rows_in"]
+    assert counted["core.transaction"] == 49_102 + 30_200
+    assert counted["core.customer"] == 5_369
+    months = {str(row["as_of_date"])[:7] for row in ran.rows("features/activity_v1")}
+    early = {"1993-12", "1994-01", "1994-02", "1994-03"}
+    late = {f"{year}-{month:02d}" for year in (1995, 1996, 1997, 1998) for month in range(1, 13)} - {"1998-12", *(f"1995-{m:02d}" for m in range(1, 5))}
+    assert months == early | late
+    assert len(ran.rows("mart/customer_360")) > 5_000
