@@ -16,6 +16,10 @@ from features.groups import (
     tenure,
     value,
 )
+from features.labelling import Label
+from features.labels import churn_inactive_90d, value_12m
+from features.segmentation import Segmentation
+from features.segments import asset_tier, behaviour, risk_value
 from features.sources.balance import BALANCE
 from features.sources.channel import CHANNEL
 from features.sources.credit import CREDIT
@@ -30,6 +34,9 @@ GROUPS: tuple[FeatureGroup, ...] = (
 )  # fmt: skip
 SOURCES: tuple[Source, ...] = (TRANSACTION, BALANCE, CHANNEL, CREDIT, LOAN_INSTALMENT, PLAN_INSTALMENT, HOLDING, PLAN)
 TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.columns)
+
+SEGMENTATIONS: tuple[Segmentation, ...] = (asset_tier.SCHEME, behaviour.SCHEME, risk_value.SCHEME)
+LABELS: tuple[Label, ...] = (churn_inactive_90d.SPEC, value_12m.SPEC)
 
 FEATURES: dict[str, tuple[FeatureGroup, Feature]] = {group.full_name(feature): (group, feature) for group in GROUPS for feature in group.features}
 

@@ -221,6 +221,10 @@ class FeatureGroup:
         )  # fmt: skip
 
     @property
+    def table_columns(self) -> tuple[str, ...]:
+        return ("customer_key", "as_of_date", *(column.name for column in self.columns))
+
+    @property
     def sqls(self) -> tuple[str, ...]:
         return tuple(feature.sql for feature in self.features)
 

@@ -113,9 +113,12 @@ def spine(customers: DataFrame, dates: DataFrame, owners: DataFrame | None = Non
     is_open = (F.col("status") == "active") & (F.col("opened_on") <= F.col("as_of_date"))
     is_open &= F.col("closed_on").isNull() | (F.col("closed_on") > F.col("as_of_date"))
     here = customers.join(F.broadcast(dates), on=is_valid_on() & is_open, how="inner")
-    if owners is not None:
-        here = here.join(F.broadcast(owners), on=_is_merged_away(), how="left_anti")
-    return here.select("customer_key", "as_of_date", *(F.col(name).alias(f"customer_{name}") for name in CUSTOMER_ATTRIBUTES))
+    return still_themselves(here, owners).select("customer_key", "as_of_date", *(F.col(name).alias(f"customer_{name}") for name in CUSTOMER_ATTRIBUTES))
+
+
+def still_themselves(customers: DataFrame, owners: DataFrame | None) -> DataFrame:
+    """Those rows of customer_key × as_of_date whose customer has not been merged into another one by then."""
+    return customers if owners is None else customers.join(F.broadcast(owners), on=_is_merged_away(), how="left_anti")
 
 
 def _is_merged_away() -> Column:

@@ -130,15 +130,20 @@ def _aged(frame: DataFrame, opened: str, is_running: Column) -> DataFrame:
     )
 
 
+def with_measures(frame: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Wanted]]]) -> DataFrame:
+    """`frame` (customer_key × as_of_date) with measures; a customer without rows gets what each of them means empty."""
+    for measures_, wanted in measured:
+        frame = frame.join(measures_, on=list(KEYS), how="left")
+        frame = frame.withColumns({item.column: F.coalesce(item.column, F.lit(0)) for item in wanted if item.measure.empty is Empty.ZERO})
+    return frame
+
+
 def assemble(spine: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Wanted]]], groups: Sequence[FeatureGroup]) -> DataFrame:
     """Grain: the spine's, customer_key × as_of_date; every feature of the groups by its full name.
 
-    measured: per source its measures and what they are; a customer without rows gets what each measure means empty.
+    measured: per source its measures and what they are.
     """
-    wide = spine
-    for frame, wanted in measured:
-        wide = wide.join(frame, on=list(KEYS), how="left")
-        wide = wide.withColumns({item.column: F.coalesce(item.column, F.lit(0)) for item in wanted if item.measure.empty is Empty.ZERO})
+    wide = with_measures(spine, measured)
     return wide.select(*KEYS, *(F.expr(f.sql).cast(f.type).alias(group.full_name(f)) for group in groups for f in group.features))
 
 

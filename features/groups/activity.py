@@ -20,7 +20,7 @@ GROUP = FeatureGroup(
                 description="Of the last 26 weeks, counted back from the date, those with a transaction", sql="transaction_active_weeks_{w}"),
         Feature(name="active_months", title="Active months", title_zh="活跃月数", unit="months", type="bigint", windows=(365,), empty_means=Empty.ZERO,
                 description="Of the last 12 stretches of 31 days those with a transaction", sql="transaction_active_months_{w}"),
-        Feature(name="silent_days", title="Days since the last transaction", title_zh="距上次交易天数", unit="days", type="bigint",
+        Feature(name="days_since_last", title="Days since the last transaction", title_zh="距上次交易天数", unit="days", type="bigint",
                 description="Days since the customer's last transaction; null when there is none in 365 days", sql="transaction_silent_days_365d"),
         Feature(name="out_sum", title="Debits", title_zh="支出金额", unit="base currency", windows=(7, 30, 90, 365), empty_means=Empty.ZERO,
                 description="All debits", sql=money("transaction_out_{w}")),

@@ -1,0 +1,86 @@
+"""A label looks forward from an as-of date D: observation (D-o, D] → gap (D, D+g] → outcome (D+g, D+g+h].
+
+Labels are data over the same measures as features: eligibility is told by measures as of D, the outcome by measures as
+of the last day of the outcome window. So nothing after that day, and nothing of the gap, can touch a label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from expectations.contracts.types import Table
+
+KEYS = ("customer_key", "as_of_date")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eligible:
+    """A condition (SQL over the spine and measures as of D) for belonging to the label's population."""
+
+    when: str
+    otherwise: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """`outcome` is SQL over measures as of D + gap + outcome days, whose windows end there."""
+
+    name: str
+    title: str
+    title_zh: str
+    definition: str
+    observation_days: int
+    gap_days: int
+    outcome_days: int
+    outcome: str
+    eligible: tuple[Eligible, ...]
+    table: Table
+
+    @property
+    def horizon_days(self) -> int:
+        """Days from the as-of date to the end of the outcome window."""
+        return self.gap_days + self.outcome_days
+
+    def is_complete(self, as_of: date, last_loaded: date) -> bool:
+        """Whether the whole outcome window lies within what is loaded."""
+        return as_of + timedelta(days=self.horizon_days) <= last_loaded
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether the outcome is 0 or 1."""
+        return any(column.name == "label" and column.unit == "flag" for column in self.table.columns)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        return tuple(condition.when for condition in self.eligible)
+
+
+def label(label: Label, observed: DataFrame, outcomes: DataFrame, *, last_loaded: date) -> DataFrame:
+    """Grain: customer × as_of_date of `observed` (spine with measures as of D); columns of the label's table.
+
+    outcomes: customers who can be followed up to the end of the outcome, by the label's as-of date, with `outcome`:
+    the others merged into another customer meanwhile and are censored.
+    """
+    end = F.date_add("as_of_date", label.horizon_days)
+    reasons = [F.when(~F.coalesce(F.expr(item.when), F.lit(False)), F.lit(item.otherwise)) for item in label.eligible]
+    told = observed.join(outcomes.select(*KEYS, "outcome", F.lit(True).alias("is_followed")), on=list(KEYS), how="left").select(
+        *KEYS,
+        "outcome",
+        F.coalesce(*reasons, F.lit(None).cast("string")).alias("not_eligible"),
+        F.when(end > F.lit(last_loaded), "the outcome window is not loaded to its end")
+        .when(F.col("is_followed").isNull(), "merged into another customer before the end of the outcome window").alias("censored"),
+    )  # fmt: skip
+    return told.select(
+        *KEYS,
+        F.col("not_eligible").isNull().alias("is_eligible"),
+        F.col("censored").isNotNull().alias("is_censored"),
+        F.when(F.col("censored").isNull(), F.col("outcome")).cast("bigint").alias("label"),
+        F.coalesce("not_eligible", "censored").alias("reason"),
+    )

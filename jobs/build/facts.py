@@ -1,0 +1,162 @@
+"""The core facts that as-of dates need: read from the partitions concerned only, as tiles and states.
+
+A night reads thirteen months, because the longest window is a year; balances also need an opening level, which the
+month-end rows of the three months before the window give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from expectations.contracts import core
+from features import margin, spine, tiles, windows
+from features.sources.balance import BALANCE
+from features.sources.channel import CHANNEL
+from features.sources.credit import CREDIT
+from features.sources.holding import PLAN
+from features.sources.instalment import LOAN_INSTALMENT, PLAN_INSTALMENT
+from features.sources.transaction import TRANSACTION
+from jobs import tables
+from jobs.build.dates import between
+from jobs.errors import InputNotReadyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
+    from pyspark.sql import DataFrame
+
+    from expectations.contracts.types import Table
+    from features.spec import Source, Wanted
+    from jobs.context import JobContext
+
+INPUTS = (
+    core.CUSTOMER, core.CUSTOMER_MERGE, core.ACCOUNT, core.ACCOUNT_PARTY, core.PRODUCT, core.RATE, core.TRANSACTION, core.BALANCE_DAILY,
+    core.CHANNEL_EVENT, core.CREDIT_ACCOUNT, core.CREDIT_INSTALMENT, core.DEPOSIT_PLAN, core.DEPOSIT_INSTALMENT,
+)  # fmt: skip
+
+OPENING_DAYS = 92
+# A bank with customers has transactions in any week; none means that the date was not ingested.
+FRESH_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts for as-of dates within [first, last]; frames are lazy, small reference data is collected once."""
+
+    context: JobContext
+    first: date
+    last: date
+
+    @property
+    def since(self) -> date:
+        """First business date that the longest window of the first as-of date sees."""
+        return self.first - timedelta(days=windows.LONGEST_WINDOW - 1)
+
+    def _current(self, table: Table, since: date) -> DataFrame:
+        frame = tables.current(tables.read_or_empty(self.context, table), table)
+        return frame.where(between(str(table.date), since, self.last)) if "month" in table.partition_by else frame
+
+    def _images(self, table: Table) -> DataFrame:
+        return tables.read_or_empty(self.context, table)
+
+    @cached_property
+    def owners(self) -> DataFrame | None:
+        """Whose facts count for whom, see features.spine; None where nobody merged."""
+        merges = tables.current(self._images(core.CUSTOMER_MERGE), core.CUSTOMER_MERGE)
+        rows = merges.select("customer_key", "survivor_key", "merged_on").collect()
+        return spine.ownership_frame(self.context.spark, [spine.Merged(**row.asDict()) for row in rows])
+
+    @cached_property
+    def rates(self) -> list[margin.Rate]:
+        columns = ("kind", "code", "value_ppm", "valid_from", "valid_to")
+        rows = self._images(core.RATE).where("kind in ('transfer', 'client', 'loss', 'unit_cost')").select(*columns).collect()
+        return [margin.Rate(**row.asDict()) for row in rows]
+
+    @cached_property
+    def prices(self) -> DataFrame:
+        first_images = self._images(core.PRODUCT).groupBy("product_code").agg({"family": "min"})
+        products = [(row[0], row[1]) for row in first_images.collect()]
+        return tiles.price_frame(self.context.spark, margin.prices(products, self.rates))
+
+    def spine(self, dates: DataFrame) -> DataFrame:
+        """Grain: customer × as_of_date, see features.spine."""
+        return spine.spine(tables.read(self.context, core.CUSTOMER), dates, self.owners)
+
+    def tiles(self, source: Source) -> DataFrame:
+        """The source's day tiles over all business dates that the as-of dates see."""
+        return _TILES[source.name](self)
+
+    def measures(self, source: Source, items: Sequence[Wanted], dates: DataFrame, day_tiles: DataFrame | None = None) -> DataFrame:
+        """Grain: customer × as_of_date with facts of the source."""
+        return windows.measures(self._seen(source, dates, self.tiles(source) if day_tiles is None and source.columns else day_tiles), items)
+
+    def _seen(self, source: Source, dates: DataFrame, day_tiles: DataFrame | None) -> DataFrame:
+        if day_tiles is None:
+            return self._states(source, dates)
+        if source is BALANCE:
+            return windows.seen_steps(windows.balance_steps(day_tiles, self.owners), dates)
+        if source is CREDIT:
+            return windows.seen_steps(windows.credit_steps(day_tiles, self.owners), dates)
+        return windows.seen_events(day_tiles, source, dates, self.owners)
+
+    def _states(self, source: Source, dates: DataFrame) -> DataFrame:
+        if source is PLAN:
+            return windows.seen_plans(self._current(core.DEPOSIT_PLAN, self.since), dates, self.owners)
+        parties, accounts, products = (self._images(table) for table in (core.ACCOUNT_PARTY, core.ACCOUNT, core.PRODUCT))
+        return windows.seen_holdings(parties, accounts, products, dates, self.owners)
+
+    # --- tiles per source
+
+    def transaction_tiles(self) -> DataFrame:
+        return tiles.transaction_tiles(self._current(core.TRANSACTION, self.since))
+
+    def channel_tiles(self) -> DataFrame:
+        return tiles.channel_tiles(self._current(core.CHANNEL_EVENT, self.since), tiles.unit_cost_frame(self.context.spark, self.rates))
+
+    def balance_tiles(self) -> DataFrame:
+        balances = self._current(core.BALANCE_DAILY, self.since - timedelta(days=OPENING_DAYS))
+        assets = tiles.account_products(self._images(core.ACCOUNT), self._images(core.PRODUCT))
+        return tiles.balance_tiles(balances, assets, self.prices)
+
+    def credit_tiles(self) -> DataFrame:
+        # A contract's state holds until it changes, however long ago that was: all changes are read, they are few.
+        changes = tables.current(self._images(core.CREDIT_ACCOUNT), core.CREDIT_ACCOUNT).where(f"business_date <= date'{self.last}'")
+        return tiles.credit_tiles(changes, self.prices)
+
+    def loan_instalment_tiles(self) -> DataFrame:
+        return tiles.instalment_tiles(self._instalments(core.CREDIT_INSTALMENT), LOAN_INSTALMENT)
+
+    def plan_instalment_tiles(self) -> DataFrame:
+        return tiles.instalment_tiles(self._instalments(core.DEPOSIT_INSTALMENT), PLAN_INSTALMENT)
+
+    def _instalments(self, table: Table) -> DataFrame:
+        # An instalment may be paid long after it was due.
+        return self._current(table, self.since - timedelta(days=windows.LONGEST_WINDOW))
+
+
+_TILES: dict[str, Callable[[Facts], DataFrame]] = {
+    TRANSACTION.name: Facts.transaction_tiles, CHANNEL.name: Facts.channel_tiles, BALANCE.name: Facts.balance_tiles, CREDIT.name: Facts.credit_tiles,
+    LOAN_INSTALMENT.name: Facts.loan_instalment_tiles, PLAN_INSTALMENT.name: Facts.plan_instalment_tiles,
+}  # fmt: skip
+
+
+def covered(context: JobContext, dates: Sequence[date]) -> list[date]:
+    """The dates for which transactions were ingested. Raises InputNotReadyError when there are none at all."""
+    since = dates[0] - timedelta(days=FRESH_DAYS - 1)
+    days = (
+        tables.read(context, core.TRANSACTION).where(between("business_date", since, dates[-1]))
+        .select("business_date").distinct().collect()
+    )  # fmt: skip
+    loaded = {row[0] for row in days}
+    found = [day for day in dates if any(day - timedelta(days=back) in loaded for back in range(FRESH_DAYS))]
+    if not found:
+        raise InputNotReadyError(
+            f"[{core.TRANSACTION.full_name}] holds no business date from [{since}] to [{dates[-1]}]; run `kequn ingest` for [{context.request.partition}] first"
+        )
+    return found
+
+

@@ -1,0 +1,110 @@
+"""Build day tiles and all feature groups for one as-of date or a range, in one session and one pass.
+
+Reads core.*; writes features.tile_* (replaces the dates) and features.<group>_v<n> (revisions). Every open customer has
+a row, whether or not anything happened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from features import catalogue, spine, windows
+from features.spec import Empty
+from jobs import runner, tables
+from jobs.build.dates import add_month_ends_argument, as_of_dates, between
+from jobs.build.facts import INPUTS, Facts, covered
+from jobs.context import JobReport
+from jobs.errors import DataRejectedError, InvariantError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+    from datetime import date
+
+    from pyspark.sql import DataFrame
+
+    from features.spec import Source
+    from jobs.context import JobContext
+    from jobs.tables import Written
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    runner.add_date_arguments(parser)
+    add_month_ends_argument(parser)
+
+
+def run(arguments: Namespace) -> int:
+    scope = "month-ends" if arguments.month_ends else ""
+    return runner.execute(JOB, runner.request_of("features", arguments, scope=scope, month_ends=arguments.month_ends))
+
+
+def build(context: JobContext) -> JobReport:
+    """Spine → tiles → measures → features → check → tables. Raises InputNotReadyError, DataRejectedError."""
+    dates = covered(context, as_of_dates(context.request))
+    facts = Facts(context, dates[0], dates[-1])
+    day_tiles, written = _tiles(context, facts, keep=len(dates) > 1)
+    wide = _wide(facts, dates, day_tiles).persist()
+    try:
+        rows = check(wide)
+        written += [tables.append_revisions(context, group.table, wide.select(*group.table_columns)) for group in catalogue.GROUPS]
+    finally:
+        wide.unpersist()
+    return _report(written, rows=rows, dates=dates)
+
+
+def _tiles(context: JobContext, facts: Facts, *, keep: bool) -> tuple[dict[str, DataFrame], list[Written]]:
+    """The tiles that the windows are taken from, and what was stored of them: the requested dates."""
+    first = facts.since if keep else facts.last
+    frames = {source.name: facts.tiles(source) for source in catalogue.TILED}
+    written = [_store(context, source, frames[source.name], first, facts.last) for source in catalogue.TILED]
+    return frames, written
+
+
+def _store(context: JobContext, source: Source, frame: DataFrame, since: date, until: date) -> Written:
+    kept = frame.where(f"business_date >= date'{since}' and business_date <= date'{until}'").select(*(c.name for c in source.table.columns))
+    return tables.replace(context, source.table, kept, where=between("business_date", since, until), may_be_empty=True)
+
+
+def _wide(facts: Facts, dates: Sequence[date], day_tiles: dict[str, DataFrame]) -> DataFrame:
+    """Grain: customer × as_of_date; every feature of the catalogue by its full name."""
+    as_of = spine.dates_frame(facts.context.spark, dates)
+    measured = [
+        (facts.measures(source, items, as_of, day_tiles.get(source.name)), items)
+        for source in catalogue.SOURCES if (items := catalogue.wanted(source))
+    ]  # fmt: skip
+    return windows.assemble(facts.spine(as_of), measured, catalogue.GROUPS)
+
+
+def check(wide: DataFrame) -> int:
+    """Rows of the frame, once its key is unique and no feature that means zero without rows is null.
+
+    One aggregation. Raises InvariantError for a repeated key, DataRejectedError for a null or an empty frame.
+    """
+    from pyspark.sql import functions as F
+
+    promised = [name for name, (_, feature) in catalogue.FEATURES.items() if feature.empty_means is Empty.ZERO]
+    counts = [F.count(F.lit(1)).alias("rows"), F.count_distinct(*windows.KEYS).alias("keys")]
+    found = wide.agg(*counts, *(F.count(name).alias(name) for name in promised)).first()
+    assert found is not None  # an aggregate without groups has one row
+    if found["rows"] != found["keys"]:
+        raise InvariantError(f"[{found['rows']}] feature rows for [{found['keys']}] customers and dates: a join repeats rows of the spine")
+    nulls = {name: found["rows"] - found[name] for name in promised if found[name] != found["rows"]}
+    if nulls:
+        raise DataRejectedError(f"Features are null although no rows mean zero: {nulls}; look at what they are made of")
+    return int(found["rows"])
+
+
+def _report(written: Sequence[Written], *, rows: int, dates: Sequence[date]) -> JobReport:
+    return JobReport(
+        rows={"spine": rows, "dates": len(dates), "features": len(catalogue.FEATURES)}
+        | {f"{item.table} inserted": item.inserted for item in written}
+        | {f"{item.table} revised": item.updated for item in written if item.updated},
+        outputs={item.table: item.version for item in written},
+        figures={"first": str(dates[0]), "last": str(dates[-1]), "spec_hashes": {group.table.full_name: catalogue.spec_hash(group) for group in catalogue.GROUPS}},
+    )
+
+
+JOB = runner.Job(
+    name="features", run=build, inputs=INPUTS,
+    outputs=(*(source.table for source in catalogue.TILED), *(group.table for group in catalogue.GROUPS)),
+)  # fmt: skip

@@ -1,0 +1,111 @@
+"""Build the labels of as-of dates whose outcome has become known. Reads core.*; replaces the dates in features.label_*.
+
+A date whose outcome window is not loaded to its end is kept too, censored: what is not known yet is said, not left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from expectations.contracts import core
+from features import catalogue, labelling, spine, windows
+from jobs import ledger, runner, tables
+from jobs.build.dates import add_month_ends_argument, as_of_dates, in_dates
+from jobs.build.facts import INPUTS, Facts, covered
+from jobs.context import JobReport
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+    from datetime import date
+
+    from pyspark.sql import DataFrame
+
+    from conf.settings import Settings
+    from features.labelling import Label
+    from features.spec import Wanted
+    from jobs.context import JobContext, Request
+    from jobs.tables import Written
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    runner.add_date_arguments(parser)
+    add_month_ends_argument(parser)
+
+
+def run(arguments: Namespace) -> int:
+    scope = "month-ends" if arguments.month_ends else ""
+    return runner.execute(JOB, runner.request_of("labels", arguments, scope=scope, month_ends=arguments.month_ends))
+
+
+def build(context: JobContext) -> JobReport:
+    """Spine and measures as of D, outcomes as of the end of each window → one table a label. Raises InputNotReadyError."""
+    dates = covered(context, as_of_dates(context.request))
+    last_loaded = _last_loaded(context)
+    facts = Facts(context, dates[0], max(dates[-1], min(last_loaded, dates[-1] + timedelta(days=_LONGEST))))
+    written: list[Written] = []
+    counts: dict[str, int] = {}
+    for label in catalogue.LABELS:
+        frame = label_frame(facts, label, dates, last_loaded).persist()
+        written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates)))
+        counts |= _counts(label, frame)
+        frame.unpersist()
+    return JobReport(
+        rows=counts, outputs={item.table: item.version for item in written},
+        figures={"first": str(dates[0]), "last": str(dates[-1]), "last_loaded": str(last_loaded)},
+    )  # fmt: skip
+
+
+_LONGEST = max(label.horizon_days for label in catalogue.LABELS)
+
+
+def _last_loaded(context: JobContext) -> date:
+    row = tables.read(context, core.TRANSACTION).agg({"business_date": "max"}).first()
+    assert row is not None  # an aggregate without groups has one row
+    last: date = row[0]
+    return last
+
+
+def label_frame(facts: Facts, label: Label, dates: Sequence[date], last_loaded: date) -> DataFrame:
+    """Grain: customer × as_of_date; columns of the label's table."""
+    as_of = spine.dates_frame(facts.context.spark, dates)
+    observed = windows.with_measures(facts.spine(as_of), _measured(facts, label.conditions, as_of))
+    known = [day for day in dates if label.is_complete(day, last_loaded)]
+    return labelling.label(label, observed, _outcomes(facts, label, known), last_loaded=last_loaded)
+
+
+def _outcomes(facts: Facts, label: Label, dates: Sequence[date]) -> DataFrame:
+    """Grain: customer of the spine × as_of_date who is nobody else's at the end of the outcome; with `outcome`."""
+    from pyspark.sql import functions as F
+
+    horizon = timedelta(days=label.horizon_days)
+    ends = spine.dates_frame(facts.context.spark, [day + horizon for day in dates])
+    customers = facts.spine(spine.dates_frame(facts.context.spark, dates))
+    followed = spine.still_themselves(customers.withColumn("as_of_date", F.date_add("as_of_date", label.horizon_days)), facts.owners)
+    measured = windows.with_measures(followed, _measured(facts, (label.outcome,), ends))
+    at_start = F.date_sub("as_of_date", label.horizon_days).alias("as_of_date")
+    return measured.select("customer_key", at_start, F.expr(label.outcome).alias("outcome"))
+
+
+def _measured(facts: Facts, sqls: tuple[str, ...], dates: DataFrame) -> list[tuple[DataFrame, Sequence[Wanted]]]:
+    wanted = [(source, source.wanted_by(sqls)) for source in catalogue.SOURCES]
+    return [(facts.measures(source, items, dates), items) for source, items in wanted if items]
+
+
+def _counts(label: Label, frame: DataFrame) -> dict[str, int]:
+    found = frame.selectExpr(
+        "count(1) as rows", "count_if(is_eligible) as eligible", "count_if(is_censored) as censored",
+        "count_if(is_eligible and not is_censored) as usable", "count_if(is_eligible and not is_censored and label = 1) as ones",
+    ).first()  # fmt: skip
+    assert found is not None  # an aggregate without groups has one row
+    return {f"{label.name} {name}": int(count) for name, count in found.asDict().items() if name != "ones" or label.is_flag}
+
+
+def fingerprint(settings: Settings, request: Request) -> dict[str, int]:
+    """Outcomes lie after the request's dates, so what was loaded up to the end of the last one counts."""
+    return ledger.versions_until(settings, INPUTS, replace(request, until=request.until + timedelta(days=_LONGEST)))
+
+
+JOB = runner.Job(name="labels", run=build, inputs=INPUTS, outputs=tuple(label.table for label in catalogue.LABELS), fingerprint=fingerprint)

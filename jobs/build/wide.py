@@ -1,0 +1,85 @@
+"""The wide row: features of several groups beside each other, newest revision, for one purpose."""
+
+from __future__ import annotations
+
+import difflib
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from features import catalogue
+from jobs import tables
+from jobs.build.dates import in_dates
+from jobs.errors import InputNotReadyError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from pyspark.sql import DataFrame
+
+    from features.spec import FeatureGroup
+    from jobs.context import JobContext
+
+KEYS = ("customer_key", "as_of_date")
+
+
+def permitted(purpose: str | None) -> tuple[str, ...]:
+    """Full names of the features that permit the purpose, in the catalogue's order; all without a purpose."""
+    return tuple(name for name, (_, feature) in catalogue.FEATURES.items() if purpose is None or purpose in feature.purposes)
+
+
+def chosen(names: Sequence[str] | None, purpose: str | None) -> tuple[str, ...]:
+    """The features to read. Raises UsageError for unknown names (with the nearest) and for those the purpose may not see."""
+    allowed = permitted(purpose)
+    if names is None:
+        return allowed
+    unknown = [name for name in names if name not in catalogue.FEATURES]
+    if unknown:
+        near = {name: difflib.get_close_matches(name, catalogue.FEATURES, n=3, cutoff=0.5) for name in unknown}
+        raise UsageError(f"No features {unknown} in the catalogue; nearest: {near}")
+    refused = [name for name in names if name not in allowed]
+    if refused:
+        raise UsageError(f"Features {refused} may not be read for [{purpose}]; they permit {[catalogue.feature(name).purposes for name in refused]}")
+    return tuple(names)
+
+
+def wide_features(
+    context: JobContext, dates: Sequence[date], *, names: Sequence[str] | None = None, purpose: str | None = None
+) -> DataFrame:
+    """Grain: customer_key × as_of_date; columns customer_key, as_of_date, then the features by full name.
+
+    Raises InputNotReadyError that lists the dates without features, UsageError for names that are unknown or not permitted.
+    """
+    wanted = chosen(names, purpose)
+    groups = [group for group in catalogue.GROUPS if any(name.startswith(f"{group.name}__") for name in wanted)]
+    parts = [newest(context, group, dates).select(*KEYS, *_of_group(group, wanted)) for group in groups]
+    _expect_dates(context, groups[0], dates)
+    return reduce(lambda left, right: left.join(right, on=list(KEYS), how="inner"), parts).select(*KEYS, *wanted)
+
+
+def _of_group(group: FeatureGroup, names: Sequence[str]) -> list[str]:
+    return [name for name in names if catalogue.group_of(name) is group]
+
+
+def newest(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> DataFrame:
+    """Grain: customer × as_of_date; the last revision of each, columns of the group's table. Dates not built are absent."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    stored = tables.read(context, group.table).where(in_dates("as_of_date", dates))
+    last = Window.partitionBy(*KEYS).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    return stored.withColumn("last_revision", F.max("revision").over(last)).where("revision = last_revision").drop("last_revision")
+
+
+def built_dates(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> set[date]:
+    """Those of the dates for which the group holds rows."""
+    rows = tables.read_or_empty(context, group.table).where(in_dates("as_of_date", dates)).select("as_of_date").distinct().collect()
+    return {row[0] for row in rows}
+
+
+def _expect_dates(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> None:
+    missing = sorted(set(dates) - built_dates(context, group, dates))
+    if missing:
+        raise InputNotReadyError(
+            f"[{group.table.full_name}] holds no features of {[str(day) for day in missing]}; run `kequn features` for these dates first"
+        )
