@@ -120,7 +120,6 @@ class Demo:
             watch = Watch(
                 house=self.house, airflow=services.wait(self.house), deadline_seconds=self.settings.schedule.deadline_minutes * 60.0
             )
-            say(f"Airflow is ready at http://localhost:{watch.airflow.port}")
             self._close_leftovers(watch)
             for name in names:
                 self._take(name, lambda name=name: steps[name](watch), peak)  # type: ignore[misc]

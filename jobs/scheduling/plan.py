@@ -5,14 +5,14 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from conf.settings import CONF, read_yaml
+from conf import sources
+from conf.settings import SettingsError
 from jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
 # The first as-of date looks back a year.
 MONTHS_BEFORE_FEATURES = 12
@@ -72,17 +72,21 @@ def for_bank(*, customers: int, months: int, seed: int, end: date, home: Path) -
 
 
 def for_source(mapping: str) -> Plan:
-    """The covered periods that a bulk source's mapping tells, and its last month-end as the night. Raises ConfigurationError."""
-    content: Mapping[str, Any] = read_yaml(CONF / "sources" / f"{mapping}.yml")
+    """The periods that a bulk source's mapping covers, and the last month-end among them as the night. Raises ConfigurationError."""
     try:
-        histories = tuple(History(**{name: _day(value) for name, value in period.items()}) for period in content["history"])
-        last = histories[-1].features_last
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        spans = sources.load(mapping).history
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from error
+    if not spans:
         raise ConfigurationError(
-            f"[sources/{mapping}.yml] must list its covered periods under `history`, each with first, last, features_first and features_last: {error!r}"
-        ) from error
+            f"[sources/{mapping}.yml] tells no `history`: which dates its files cover, as a list of from, to and features_from"
+        )
+    histories = tuple(_covered(span) for span in spans)
+    last = histories[-1].features_last
     return Plan(simulate=(), histories=histories, models=last, nights=(last,))
 
 
-def _day(value: object) -> date:
-    return value if isinstance(value, date) else date.fromisoformat(str(value))
+def _covered(span: sources.Span) -> History:
+    end = span.until if span.until == month_end(span.until) else month_end(span.until, months=-1)
+    first = span.features_from or month_end(span.since, months=MONTHS_BEFORE_FEATURES)
+    return History(first=span.since, last=span.until, features_first=min(first, end), features_last=end)

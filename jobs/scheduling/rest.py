@@ -71,6 +71,11 @@ class Airflow:
             return False
         return all((health[part] or {}).get("status") == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
 
+    def warm(self) -> None:
+        """Call the interface of tasks once: Airflow builds it at the first call, which the first task would wait for."""
+        with OPENER.open(f"http://127.0.0.1:{self.port}/execution/health", timeout=60) as answer:
+            answer.read()
+
     def dag_ids(self) -> list[str]:
         return sorted(dag["dag_id"] for dag in self.call("GET", "/dags", limit=100)["dags"])
 

@@ -149,6 +149,7 @@ def wait(house: House) -> Airflow:
     errors = airflow.import_errors()
     if errors:
         raise ConfigurationError("DAG files can't be read:\n" + "\n".join(errors))
+    airflow.warm()
     return airflow
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jobs.scheduling.services import House
 
 POLL_SECONDS = 1.0
-ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
+TOLD = ("success", "failed", "skipped", "up_for_retry")
 GATE_NOTE = "exit code [50]"
 LAST_LINES = 25
 
@@ -61,7 +61,7 @@ class Watch:
         seen = self.airflow.run(run.dag_id, run.run_id)
         tasks = self.airflow.tasks(run)
         for task in tasks:
-            if task.state in (*ENDED, "up_for_retry") and (run.run_id, task.task_id, task.tries) not in self.told:
+            if task.state in TOLD and (run.run_id, task.task_id, task.tries) not in self.told:
                 self.told.add((run.run_id, task.task_id, task.tries))
                 self._tell(run, task)
         if seen.state == "failed":

@@ -1,0 +1,95 @@
+"""Housekeeping: small files packed, past daily rows dropped, unneeded files removed; answers stay, a rerun finds nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from expectations.contracts.types import Column, Table, Write
+from jobs import maintain, tables, upkeep
+from jobs.context import JobContext
+from jobs.errors import ConfigurationError
+
+Contexts = Callable[..., JobContext]
+
+FACTS = Table(
+    layer="core", name="facts", title="t", title_zh="t", grain="id", key=("id",), write=Write.APPEND, date="as_of_date", partition_by=("month",),
+    columns=(Column(name="id", type="int", description="id"), Column(name="as_of_date", type="date", description="day")),
+)  # fmt: skip
+NOVEMBER, DECEMBER = (
+    [(1, date(2025, 11, 30)), (2, date(2025, 12, 26))],
+    [(3, date(2025, 12, 27)), (4, date(2025, 12, 31)), (5, date(2026, 1, 5))],
+)
+
+
+def _filled(context_for: Contexts) -> JobContext:
+    """Two writes, a file for each month of each: November holds one, December two, January one."""
+    for nth, rows in enumerate((NOVEMBER, DECEMBER)):
+        context = context_for(scope=str(nth))
+        tables.append(context, FACTS, context.spark.createDataFrame(rows, "id int, as_of_date date"))
+    return context_for("maintain")
+
+
+def _ids(context: JobContext) -> list[int]:
+    return sorted(row.id for row in tables.read(context, FACTS).collect())
+
+
+def test_files_are_packed_and_removed_without_a_change_of_answers(context_for: Contexts) -> None:
+    context = _filled(context_for)
+    news = [note["version"] for note in tables.commits(context.settings, FACTS)]
+
+    crowded = upkeep.crowded(context.settings, FACTS, files=1)
+    assert crowded == {"month=202512": 2}
+    assert upkeep.pack(context, FACTS, crowded) == 2 - 1
+    assert upkeep.crowded(context.settings, FACTS, files=1) == {}
+
+    stray = Path(tables.location(context.settings, FACTS)) / "month=202512" / "part-of-a-killed-write.parquet"
+    stray.write_bytes(b"half a file")
+    assert upkeep.unneeded(context.settings, FACTS, hours=168) == 0
+    ten_days_ago = time.time() - timedelta(days=10).total_seconds()
+    os.utime(stray, (ten_days_ago, ten_days_ago))
+    assert upkeep.unneeded(context.settings, FACTS, hours=168) == 1
+    upkeep.vacuum(context, FACTS, hours=168)
+    assert not stray.exists()
+
+    assert _ids(context) == [1, 2, 3, 4, 5]
+    # A rerun of an earlier date reads the notes of commits: it must not take housekeeping for new data.
+    assert [note["version"] for note in tables.commits(context.settings, FACTS)] == news
+
+
+def test_past_daily_rows_go_month_ends_stay_and_a_rerun_finds_nothing(context_for: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = _filled(context_for)
+    monkeypatch.setattr(maintain, "every_table", lambda settings: (FACTS,))
+    monkeypatch.setattr(maintain, "feature_tables", lambda: (FACTS,))
+    # 2026-01-31 - 35 days = 2025-12-27: rows 2 and 3 are of that day or before it, row 1 is a month-end, 4 and 5 are younger
+    assert dict(maintain.JOB.run(context).rows) == {"rows_dropped": 2, "files_packed": 0, "files_removed": 0}
+    assert _ids(context) == [1, 4, 5]
+    version = tables.version(context.settings, FACTS)
+    assert dict(maintain.JOB.run(context).rows) == {"rows_dropped": 0, "files_packed": 0, "files_removed": 0}
+    assert tables.version(context.settings, FACTS) == version
+
+
+def test_a_vacuum_that_would_hurt_readers_is_refused(context: JobContext) -> None:
+    hasty = context.settings.model_copy(update={"retention": context.settings.retention.model_copy(update={"vacuum_hours": 1})})
+    with pytest.raises(ConfigurationError, match=r"\[1\]"):
+        maintain.JOB.run(_with(context, hasty))
+
+
+def test_every_table_of_the_house_is_kept(context: JobContext) -> None:
+    names = [table.full_name for table in maintain.every_table(context.settings)]
+    assert len(names) == len(set(names))
+    assert {"core.transaction", "quarantine.transactions", "features.segment_daily", "scores.churn", "mart.customer_360", "ops.run"} <= set(
+        names
+    )
+    assert all(table.partition_by == ("month",) and table.date == "as_of_date" for table in maintain.feature_tables())
+
+
+def _with(context: JobContext, settings: object) -> JobContext:
+    from dataclasses import replace
+
+    return replace(context, settings=settings)  # type: ignore[type-var]
