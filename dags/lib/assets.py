@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow.sdk import Asset
 
-from expectations.contracts import core, mart, scores
+from expectations.contracts import core, features, mart, scores
 from expectations.contracts.types import Table
 
 OWNER = core.CUSTOMER.owner
@@ -25,6 +25,6 @@ def ready(name: str, *tables: Table) -> Asset:
 
 
 CORE_READY = ready("core_ready", *core.TABLES)
-FEATURES_READY = ready("features_ready")
+FEATURES_READY = ready("features_ready", *features.TABLES)
 SCORES_READY = ready("scores_ready", *scores.TABLES)
 MARTS_READY = ready("marts_ready", *mart.TABLES)
