@@ -41,6 +41,12 @@ def version(settings: Settings, table: Table) -> int:
     return -1 if opened is None else opened.version()
 
 
+def size(settings: Settings, table: Table) -> int:
+    """Bytes of the table's current files, 0 for a table that does not exist."""
+    opened = log(settings, table)
+    return 0 if opened is None else sum(opened.get_add_actions().column("size_bytes").to_pylist())
+
+
 def applied_generation(settings: Settings, table: Table, app: str) -> int:
     """Newest generation of a transaction app that the table has committed, -1 for none."""
     opened = log(settings, table)

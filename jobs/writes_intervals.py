@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.contracts.types import VALID, Write
 from jobs.errors import InvariantError
-from jobs.tables_log import location, version
+from jobs.tables_log import location, size, version
 from jobs.tables_read import interval_of, read
 from jobs.writes_commit import Written, append_rows, commit, content_hash, once, unchanged, with_month
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 OPEN = "9999-12-31"  # stands for the end of a current image where ends are compared
 BROADCAST_KEYS = 300_000  # a night's keys; a long range brings more, and is joined by sorting
+SMALL_BYTES = 64 * 1024 * 1024  # below it, reading the table is cheaper than finding out which months to read
 
 
 def merge_intervals(context: JobContext, table: Table, incoming: DataFrame, *, part: str = "") -> Written:
@@ -68,27 +69,33 @@ def _merge_intervals(context: JobContext, table: Table, incoming: DataFrame, app
 
 @contextmanager
 def _stored(context: JobContext, table: Table, incoming: DataFrame) -> Iterator[DataFrame | None]:
-    """The stored images of the incoming keys; None where the table holds nothing.
-
-    A few keys are broadcast, and looked up by their key columns alone first: a night touches few months of a long history.
-    """
-    from pyspark.sql import functions as F
-
+    """The stored images of the incoming keys; None where the table holds nothing."""
     if version(context.settings, table) < 1:
         yield None
         return
-    key = list(table.key)
-    touched = incoming.select(*key).distinct().persist()
+    images, touched = read(context, table), incoming.select(*table.key).distinct()
+    if size(context.settings, table) < SMALL_BYTES:
+        yield images.join(touched, on=list(table.key), how="left_semi")
+        return
+    touched = touched.persist()
     try:
-        images = read(context, table)
-        is_few = touched.count() <= BROADCAST_KEYS
-        keys = F.broadcast(touched) if is_few else touched
-        if is_few and "month" in table.partition_by:
-            months = images.select(*key, "month").join(keys, on=key, how="left_semi").select("month").distinct().collect()
-            images = images.where(F.col("month").isin([row["month"] for row in months]))
-        yield images.join(keys, on=key, how="left_semi")
+        yield _looked_up(table, images, touched)
     finally:
         touched.unpersist()
+
+
+def _looked_up(table: Table, images: DataFrame, touched: DataFrame) -> DataFrame:
+    """A night touches few keys in few months of a long history: found by the key columns alone before rows are read."""
+    from pyspark.sql import functions as F
+
+    key = list(table.key)
+    if touched.count() > BROADCAST_KEYS:
+        return images.join(touched, on=key, how="left_semi")
+    keys = F.broadcast(touched)
+    if "month" in table.partition_by:
+        months = images.select(*key, "month").join(keys, on=key, how="left_semi").select("month").distinct().collect()
+        images = images.where(F.col("month").isin([row["month"] for row in months]))
+    return images.join(keys, on=key, how="left_semi")
 
 
 def _observations(table: Table, incoming: DataFrame, stored: DataFrame | None) -> DataFrame:
