@@ -107,7 +107,7 @@ def _refuse_past(context: JobContext, table: Table, previous: dict[str, Any] | N
 def _frames(context: JobContext) -> dict[str, DataFrame]:
     found = pictures.read(context)
     customers = customer_360.build(found, _edition(context, mart.CUSTOMER_360))
-    segments = segment_list.build(customers, found.segments, pictures.since(context), _edition(context, mart.SEGMENT_LIST))
+    segments = segment_list.build(customers, found.segments, _edition(context, mart.SEGMENT_LIST))
     return {mart.CUSTOMER_360.name: customers, mart.SEGMENT_LIST.name: segments}
 
 

@@ -20,6 +20,9 @@ WITHHELD_REASONS = ("credit",)
 PUBLISHED_REASONS = tuple(code for code in REASON_CODES if code not in WITHHELD_REASONS)
 REASON_LEGEND = {reason.code: f"{reason.title} {reason.title_zh}" for reason in REASONS if reason.code in PUBLISHED_REASONS}
 
+# Being a high risk is an early warning too: the class is published together with the one that says nothing.
+MERGED_SEGMENTS = {("risk_value", "high_risk"): "general"}
+
 # Reasons leave the bank as codes. INTERNAL stands for every reason that must not be told to anybody outside the
 # departments concerned (collections, and whatever compliance adds), together, so that none can be told from another.
 EMPLOYEE, MINOR, INACTIVE, CONTROL_GROUP, INTERNAL = "S10", "S20", "S30", "S50", "S90"
@@ -176,7 +179,7 @@ SEGMENT_LIST = Table(
         _text("segment", "Segment: code", nullable=False),
         _text("segment_title", "Segment: name in English", nullable=False),
         _text("segment_title_zh", "Segment: name in Chinese", nullable=False),
-        Column(name="since", type="date", description="First day of the current membership; null: not known"),
+        Column(name="since", type="date", description="First day of the current membership; null: not known, or not told"),
     ),
 )  # fmt: skip
 
@@ -188,7 +191,8 @@ CONTRACTS = (
         purpose="One row per open customer for campaigns and service: segments, behaviour, expected churn and value, consent.",
         usage="Read the version that the newest ops.publish_log entry of mart.customer_360 names; follow the change feed or updated_at. "
               "Contact only where marketable_flag is true, through channels whose optin_ column is true.",
-        limitations="Not for credit decisions and not for prices. Holds no anti-money-laundering or early-warning fact. "
+        limitations="Not for credit decisions and not for prices. Holds no anti-money-laundering or early-warning fact: the risk_value class general "
+                    "holds everybody who is neither prime credit nor of potential. "
                     "A suppress_reason says that, not why: asking on behalf of a customer is not permitted.",
         legends={"suppress_reason": SUPPRESS_CODES, **{f"churn_reason_{n}": REASON_LEGEND for n in (1, 2, 3)}},
     ),

@@ -59,16 +59,6 @@ def merged(context: JobContext) -> DataFrame:
     return pairs.where(F.col("merged_on") <= F.lit(context.as_of)).select("customer_key")
 
 
-def since(context: JobContext) -> DataFrame:
-    """Grain: customer_key × scheme; the segment on the date and the first day of that membership."""
-    from pyspark.sql import functions as F
-
-    table = features.SEGMENT_MEMBERSHIP
-    on_day = tables.valid_on(tables.read_or_empty(context, table), table, context.as_of)
-    start = table.interval.start if table.interval else "since"
-    return on_day.select("customer_key", "scheme", "segment", F.col(start).alias("since"))
-
-
 def _owned(facts: DataFrame, owners: DataFrame | None, day: date) -> DataFrame:
     """The same facts, those of merged customers under the key that owns them on the day."""
     from pyspark.sql import functions as F
@@ -92,7 +82,7 @@ def _features(context: JobContext) -> DataFrame:
 
 
 def _segments(context: JobContext) -> DataFrame:
-    """Grain: customer_key × scheme; segment and its names. Raises InputNotReadyError when the date has none."""
+    """Grain: customer_key × scheme; segment as published, its names, since. Raises InputNotReadyError when the date has none."""
     from pyspark.sql import functions as F
 
     daily = tables.read(context, features.SEGMENT_DAILY).where(F.col("as_of_date") == F.lit(context.as_of))
@@ -100,16 +90,41 @@ def _segments(context: JobContext) -> DataFrame:
         raise InputNotReadyError(
             f"[{features.SEGMENT_DAILY.full_name}] has no rows of [{context.as_of}]; run `kequn segments --as-of {context.as_of}`"
         )
-    names = context.spark.createDataFrame(segment_names(), "scheme string, segment string, segment_title string, segment_title_zh string")
+    names = context.spark.createDataFrame(segment_names(), SEGMENT_NAMES)
     return (
         daily.where(F.col("scheme").isin(*mart.SCHEMES)).select("customer_key", "scheme", "segment")
+        .join(_since(context), on=["customer_key", "scheme", "segment"], how="left")
         .join(F.broadcast(names), on=["scheme", "segment"], how="left")
+        .select(
+            "customer_key", "scheme", F.col("published").alias("segment"), "segment_title", "segment_title_zh",
+            # The day on which somebody came to a merged class would tell which of the two it was.
+            F.when(~F.col("is_merged"), F.col("since")).alias("since"),
+        )
     )  # fmt: skip
 
 
-def segment_names() -> list[tuple[str, str, str, str]]:
-    """Scheme, segment, name, Chinese name of every segment in the catalogue."""
-    return [(scheme.name, rule.name, rule.title, rule.title_zh) for scheme in catalogue.SEGMENTATIONS for rule in scheme.rules]
+SEGMENT_NAMES = "scheme string, segment string, published string, segment_title string, segment_title_zh string, is_merged boolean"
+
+
+def segment_names() -> list[tuple[str, str, str, str, str, bool]]:
+    """Every segment of the catalogue: scheme, segment, the one it is published as with its names, whether it is merged with another."""
+    found = []
+    for scheme in catalogue.SEGMENTATIONS:
+        rules = {rule.name: rule for rule in scheme.rules}
+        for rule in scheme.rules:
+            shown = rules[mart.MERGED_SEGMENTS.get((scheme.name, rule.name), rule.name)]
+            merged = any(of == scheme.name and shown.name == into for (of, _), into in mart.MERGED_SEGMENTS.items())
+            found.append((scheme.name, rule.name, shown.name, shown.title, shown.title_zh, merged))
+    return found
+
+
+def _since(context: JobContext) -> DataFrame:
+    """Grain: customer_key × scheme; the segment on the date and the first day of that membership."""
+    from pyspark.sql import functions as F
+
+    table = features.SEGMENT_MEMBERSHIP
+    on_day = tables.valid_on(tables.read_or_empty(context, table), table, context.as_of)
+    return on_day.select("customer_key", "scheme", "segment", F.col("valid_from").alias("since"))
 
 
 def _scored(context: JobContext, model: str) -> DataFrame:

@@ -1,0 +1,280 @@
+"""Publishing from literal tables: what is in a row, when a row counts as changed, who is told about, and what stops it."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from conf import settings as conf
+from expectations.contracts import core, features, mart, ops, scores
+from expectations.contracts.types import Table
+from features import catalogue
+from jobs import publish, tables
+from jobs.context import JobContext, Request, new_run_id
+from jobs.errors import DataRejectedError, InputNotReadyError, UsageError
+
+D1, D2, D3, D4 = date(2026, 1, 30), date(2026, 1, 31), date(2026, 2, 1), date(2026, 2, 2)
+OPENED = date(2020, 1, 15)
+ANNA, BO, CHEN = 1, 2, 3
+EVERYBODY = range(1, 13)
+ZEROES = {"bigint": 0, "int": 0, "double": 0.0, "string": None, "boolean": False}
+
+
+def _frame(context: JobContext, table: Table, rows: list[dict[str, Any]], *extra: str) -> DataFrame:
+    types = {column.name: column.type for column in table.all_columns}
+    names = [*(column.name for column in table.columns), *extra]
+    ddl = ", ".join(f"{name} {types[name]}" for name in names)
+    return context.spark.createDataFrame([Row(**{name: row.get(name) for name in names}) for row in rows], ddl)
+
+
+class Bank:
+    """Writes literal tables of a tiny bank through the same doors as the jobs do, into one home."""
+
+    def __init__(self, spark: SparkSession, home: Path) -> None:
+        self._spark = spark
+        self._home = home
+        self._writes = itertools.count()
+
+    def copied(self, home: Path) -> Bank:
+        """The same bank in another home, to go on from here."""
+        shutil.copytree(self._home / "warehouse", home / "warehouse")
+        return Bank(self._spark, home)
+
+    def context(self, day: date = D1, job: str = "prepare", **options: Any) -> JobContext:
+        # Every write of the preparation is a run of its own.
+        started = datetime(2026, 2, 2, tzinfo=UTC) + timedelta(seconds=next(self._writes))
+        return JobContext(
+            settings=conf.load("ci", variables={"KEQUN_HOME": str(self._home)}),
+            request=Request(job=job, since=day, until=day, options=options),
+            spark=self._spark, run_id=new_run_id(), generation=0, started_at=started, stands_on=str(started),
+        )  # fmt: skip
+
+    def people(self, *keys: int, status: str = "active", valid_from: date = OPENED, **facts: Any) -> None:
+        person = {
+            "birth_date": date(1980, 1, 1),
+            "opened_on": OPENED,
+            "is_employee": False,
+            "status": status,
+            "valid_from": valid_from,
+            **facts,
+        }
+        self._merge(core.CUSTOMER, [{"customer_key": key, **person} for key in keys])
+
+    def accounts(self, *keys: int) -> None:
+        account = {"product_code": "p", "currency": "CNY", "opened_on": OPENED, "status": "active", "valid_from": OPENED}
+        self._merge(core.ACCOUNT, [{"account_key": 10 * key, **account} for key in keys])
+        party = {"role": "owner", "held_from": OPENED, "valid_from": OPENED}
+        self._merge(core.ACCOUNT_PARTY, [{"account_key": 10 * key, "customer_key": key, **party} for key in keys])
+
+    def consents(self, key: int, *purposes: str, since: date = OPENED) -> None:
+        given = {"is_granted": True, "valid_from": since}
+        self._merge(core.CONSENT, [{"customer_key": key, "purpose": purpose, **given} for purpose in purposes])
+
+    def _merge(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        context = self.context()
+        tables.merge_intervals(context, table, _frame(context, table, rows, "valid_from"))
+
+    def features(self, rows: list[tuple[date, int]], **values: Callable[[date], Any]) -> None:
+        """One row per (date, customer) in every group that is published; `values` by full name, else nothing happened."""
+        wanted = {published.feature for published in mart.PUBLISHED_FEATURES}
+        for group in catalogue.GROUPS:
+            if not wanted & set(group.table.column_names):
+                continue
+            empty = {column.name: ZEROES[column.type] for column in group.columns}
+            known = {name: value for name, value in values.items() if name in empty}
+            filled = [
+                {"customer_key": key, "as_of_date": day, **empty, **{name: value(day) for name, value in known.items()}}
+                for day, key in rows
+            ]
+            context = self.context(rows[0][0])
+            tables.append_revisions(context, group.table, _frame(context, group.table, filled))
+
+    def segments(self, rows: list[tuple[date, int]]) -> None:
+        held = {"asset_tier": "mass", "behaviour": catalogue.SEGMENTATIONS[1].rules[0].name, "risk_value": "high_risk"}
+        daily = [
+            {"customer_key": key, "as_of_date": day, "scheme": scheme, "segment": segment, "because": "b", "version": 1}
+            for day, key in rows
+            for scheme, segment in held.items()
+        ]
+        days = ", ".join(f"date'{day}'" for day in {day for day, _ in rows})
+        context = self.context()
+        tables.replace(context, features.SEGMENT_DAILY, _frame(context, features.SEGMENT_DAILY, daily), where=f"as_of_date in ({days})")
+
+    def membership(self, *keys: int) -> None:
+        image = {"scheme": "asset_tier", "segment": "mass", "valid_from": date(2025, 6, 30)}
+        risk = {**image, "scheme": "risk_value", "segment": "high_risk"}
+        self._merge(features.SEGMENT_MEMBERSHIP, [{"customer_key": key, **one} for key in keys for one in (image, risk)])
+
+    def scores(self, rows: list[tuple[date, int]], chance: float) -> None:
+        told = {"model_version": "0001", "churn_probability": chance, "churn_band": "low", "reason_1": "credit", "reason_2": "recency"}
+        scored = [{"customer_key": key, "as_of_date": day, **told} for day, key in rows]
+        context = self.context()
+        tables.replace(context, scores.CHURN, _frame(context, scores.CHURN, scored), where=f"as_of_date >= date'{rows[0][0]}'")
+
+    def publish(self, day: date, **options: Any) -> None:
+        publish.publish(self.context(day, "publish", **options))
+
+    def customers(self) -> dict[int, Row]:
+        return {row["customer_key"]: row for row in self.rows(mart.CUSTOMER_360)}
+
+    def rows(self, table: Table) -> list[Row]:
+        return tables.read(self.context(), table).collect()
+
+    def log(self, day: date) -> dict[str, Row]:
+        return {row["published_table"]: row for row in self.rows(ops.PUBLISH_LOG) if row["as_of_date"] == day}
+
+    def changes(self, version: int) -> list[tuple[int, str]]:
+        """(customer, kind of change) that the change feed of mart.customer_360 tells of a version."""
+        feed = self._spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", version)
+        found = feed.load(tables.location(self.context().settings, mart.CUSTOMER_360)).where(F.col("_commit_version") == version)
+        return sorted((row["customer_key"], row["_change_type"]) for row in found.collect())
+
+
+def _on(days: Iterable[date], keys: Iterable[int]) -> list[tuple[date, int]]:
+    return [(day, key) for day in days for key in keys]
+
+
+@pytest.fixture(scope="module")
+def unasked(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """Twelve customers on D1 to D3, of whom Chen has left by D3 and Dan is missing on D4; nobody was asked for consent."""
+    bank = Bank(spark, tmp_path_factory.mktemp("bank"))
+    bank.people(*EVERYBODY)
+    bank.accounts(ANNA, BO)
+    rows = [*_on((D1, D2), EVERYBODY), *_on((D3,), set(EVERYBODY) - {CHEN}), *_on((D4,), (ANNA, BO))]
+    bank.features(
+        rows, activity__days_since_last=lambda day: (day - date(2026, 1, 20)).days, balances__aum_eod=lambda _: 1234.567, holdings__has_demand=lambda _: 1,
+    )  # fmt: skip
+    bank.segments(rows)
+    bank.membership(ANNA, BO)
+    return bank
+
+
+@pytest.fixture(scope="module")
+def first(unasked: Bank, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """Anna has agreed and everybody is scored on D1 and D2; published as of D1."""
+    bank = unasked.copied(tmp_path_factory.mktemp("first"))
+    bank.consents(ANNA, "marketing", "profiling", "sms")
+    bank.scores(_on((D1, D2), EVERYBODY), 0.123456)
+    bank.publish(D1)
+    return bank
+
+
+@pytest.fixture
+def bank(first: Bank, tmp_path: Path) -> Bank:
+    """The bank after its first publication, to go on from there."""
+    return first.copied(tmp_path)
+
+
+def test_a_row_says_who_what_and_whether(first: Bank) -> None:
+    anna = first.customers()[ANNA]
+    assert anna["customer_since"] == date(2020, 1, 15)
+    assert anna["tenure_months"] == 72  # 2020-01-15 to 2026-01-30: six years and half a month
+    assert (anna["asset_tier"], anna["asset_tier_title"], anna["asset_tier_title_zh"]) == ("mass", "Mass", "大众")
+    assert (anna["assets"], anna["has_current_account"]) == (Decimal("1234.57"), True)
+    assert anna["last_active_on"] == date(2026, 1, 20)
+    assert (anna["churn_probability"], anna["churn_band"], anna["churn_model_version"]) == (Decimal("0.1235"), "low", "0001")
+    assert anna["value_12m"] is None
+    assert (anna["consent_marketing"], anna["optin_sms"], anna["optin_call"]) == (True, True, False)
+    assert (anna["suppress_reason"], anna["marketable_flag"]) == ([], True)
+
+
+def test_early_warnings_do_not_leave(first: Bank) -> None:
+    """High risk is published as general, and not since when; a reason about repayment as other."""
+    anna = first.customers()[ANNA]
+    assert (anna["risk_value"], anna["churn_reason_1"], anna["churn_reason_2"]) == ("general", "other", "recency")
+    since = {row["scheme"]: row["since"] for row in first.rows(mart.SEGMENT_LIST)}
+    assert since == {"asset_tier": date(2025, 6, 30), "behaviour": None, "risk_value": None}
+
+
+def test_only_marketable_customers_are_listed(first: Bank) -> None:
+    """Bo never agreed to anything; Chen has no account either."""
+    people = first.customers()
+    assert (people[BO]["suppress_reason"], people[BO]["consent_marketing"], people[BO]["marketable_flag"]) == ([], False, False)
+    assert people[CHEN]["suppress_reason"] == [mart.INACTIVE]
+    assert {row["customer_key"] for row in first.rows(mart.SEGMENT_LIST)} == {ANNA}
+
+
+def test_another_night_without_news_touches_nothing(bank: Bank) -> None:
+    """Another date, another run, one more day since the last transaction: no row changed, the log says ready."""
+    before = bank.customers()
+    bank.publish(D2)
+    assert bank.customers() == before
+    assert {table: (row["rows_total"], row["rows_changed"]) for table, row in bank.log(D1).items()} == {
+        "mart.customer_360": (12, 12), "mart.segment_list": (3, 3),
+    }  # fmt: skip
+    assert {table: (row["rows_total"], row["rows_changed"]) for table, row in bank.log(D2).items()} == {
+        "mart.customer_360": (12, 0), "mart.segment_list": (3, 0),
+    }  # fmt: skip
+
+
+def test_only_what_changed_is_touched_and_who_leaves_is_told(bank: Bank) -> None:
+    """As of D3 Bo has agreed to marketing and Chen has closed; scores are as before."""
+    bank.scores(_on((D3,), set(EVERYBODY) - {CHEN}), 0.123456)
+    bank.consents(BO, "marketing", since=D3)
+    bank.people(CHEN, status="closed", closed_on=D3, valid_from=D3)
+    before = bank.customers()
+    bank.publish(D3)
+    after = bank.customers()
+    assert [key for key in after if after[key]["updated_at"] != before[key]["updated_at"]] == [BO]
+    assert (after[BO]["consent_marketing"], after[BO]["as_of_date"], after[ANNA]["as_of_date"]) == (True, D3, D1)
+    assert [tuple(row) for row in bank.rows(mart.CUSTOMER_360_TOMBSTONE)] == [(CHEN, D3, "closed")]
+    entry = bank.log(D3)["mart.customer_360"]
+    assert (entry["rows_total"], entry["rows_changed"], entry["rows_removed"]) == (11, 1, 1)
+    assert bank.changes(entry["delta_version"]) == [(BO, "update_postimage"), (BO, "update_preimage"), (CHEN, "delete")]
+
+
+def test_a_short_table_is_not_published(bank: Bank) -> None:
+    """2 of 12 customers are fewer than 0.9: nothing changes, and what the guard said is kept."""
+    with pytest.raises(DataRejectedError, match=r"row_count_ratio\] 2 rows, before 12"):
+        bank.publish(D4, without_scores=True)
+    assert set(bank.customers()) == set(EVERYBODY)
+    assert [row["rule"] for row in bank.rows(ops.QUALITY_RESULT) if not row["passed"]] == ["row_count_ratio"]
+    assert bank.log(D4) == {}
+
+
+def test_past_dates_are_never_restated(bank: Bank) -> None:
+    with pytest.raises(UsageError, match=r"published as of \[2026-01-30\]"):
+        bank.publish(date(2026, 1, 29))
+
+
+def test_missing_scores_stop_the_publication(bank: Bank) -> None:
+    with pytest.raises(InputNotReadyError, match="kequn score --model churn"):
+        bank.publish(D3)
+
+
+def test_missing_segments_or_features_stop_the_publication(bank: Bank) -> None:
+    with pytest.raises(InputNotReadyError, match=r"run `kequn features`"):
+        bank.publish(date(2026, 2, 9))
+    bank.features([(date(2026, 2, 9), ANNA)])
+    with pytest.raises(InputNotReadyError, match="kequn segments --as-of 2026-02-09"):
+        bank.publish(date(2026, 2, 9))
+
+
+def test_a_bank_without_consents_and_models_has_an_empty_list(unasked: Bank, tmp_path: Path) -> None:
+    """Berka: nobody was ever asked, so nobody may be contacted; the marts are published all the same."""
+    bank = unasked.copied(tmp_path)
+    bank.publish(D1)
+    assert {row["marketable_flag"] for row in bank.customers().values()} == {False}
+    assert {row["churn_probability"] for row in bank.customers().values()} == {None}
+    assert bank.rows(mart.SEGMENT_LIST) == []
+    assert {table: row["rows_total"] for table, row in bank.log(D1).items()} == {"mart.customer_360": 12, "mart.segment_list": 0}
+
+
+def test_every_published_feature_permits_its_purpose() -> None:
+    permitted = {published.feature: catalogue.feature(published.feature).purposes for published in mart.PUBLISHED_FEATURES}
+    assert [published.feature for published in mart.PUBLISHED_FEATURES if published.purpose not in permitted[published.feature]] == []
+
+
+def test_merged_segments_exist() -> None:
+    rules = {scheme.name: {rule.name for rule in scheme.rules} for scheme in catalogue.SEGMENTATIONS}
+    assert all({segment, into} <= rules[scheme] for (scheme, segment), into in mart.MERGED_SEGMENTS.items())
+    assert tuple(rules) == mart.SCHEMES

@@ -1,0 +1,173 @@
+"""The report from literal tables: figures add up, the page needs nothing from outside, and says so where there is nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from pyspark.sql import Row
+
+from conf.settings import Settings
+from expectations.contracts import features, ops, scores
+from expectations.contracts.types import Table
+from jobs import report, tables
+from jobs.context import JobContext
+from jobs.report_page import facts, summary
+
+Contexts = Callable[..., JobContext]
+FIRST, LAST = date(2026, 1, 1), date(2026, 1, 2)
+AT = datetime(2026, 1, 3, 2, 0, tzinfo=UTC)
+
+
+def _frame(context: JobContext, table: Table, rows: list[dict[str, Any]]) -> Any:
+    names = [column.name for column in table.columns]
+    ddl = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+    return context.spark.createDataFrame([Row(**{name: row.get(name) for name in names}) for row in rows], ddl)
+
+
+def _run(job: str, partition: str, *, scope: str = "", figures: dict[str, Any] | None = None, **rows: int) -> dict[str, Any]:
+    return {
+        "run_id": f"{job}-{scope}-{partition}", "job": job, "scope": scope, "partition": partition, "generation": 0, "inputs": "{}",
+        "outputs": "{}", "rows": json.dumps(rows), "figures": json.dumps(figures or {}), "seconds": 10.0, "peak_mb": 1024,
+        "code_version": "c", "finished_at": AT,
+    }  # fmt: skip
+
+
+TRAINED = {
+    "title": "Churn", "title_zh": "流失", "metrics": {"auc": 0.83}, "baseline": {"title": "silence", "auc": 0.74}, "unseen": {"auc": 0.82},
+    "curves": {"roc": [[0, 0], [0.2, 0.8], [1, 1]], "lift": [[0.1, 4.0], [1, 1]], "calibration": [[0.01, 0.02, 50], [0.3, 0.28, 50]]},
+    "gate": {"passed": True, "because": [], "checks": []}, "registered": {"version": "0001"},
+    "importance": {"features": [{"name": "activity__days_since_last", "share": 0.4}], "reasons": [{"name": "recency", "share": 0.6}]},
+}  # fmt: skip
+# 3 customers on the first date, 4 on the second: one moves from mass to affluent, one joins.
+SEGMENTS = [
+    (1, FIRST, "mass"),
+    (2, FIRST, "mass"),
+    (3, FIRST, "affluent"),
+    (1, LAST, "affluent"),
+    (2, LAST, "mass"),
+    (3, LAST, "affluent"),
+    (4, LAST, "mass"),
+]
+# 10 rows in = 6 new + 1 changed + 1 unchanged + 0 duplicates + 2 set aside.
+DELIVERY = {
+    "run_id": "r", "feed": "transactions", "business_date": LAST, "target": "core.transaction", "rows_in": 10, "inserted": 6, "updated": 1,
+    "unchanged": 1, "duplicates": 0, "quarantined": 2, "finished_at": AT,
+}  # fmt: skip
+
+
+def _check(rule: str, severity: str, *, passed: bool, rows: int = 0) -> dict[str, Any]:
+    return {
+        "run_id": "r", "job": "ingest", "scope": "transactions", "partition": str(LAST), "feed": "transactions",
+        "checked_table": "core.transaction", "rule": rule, "because": f"{rule} <must> hold", "severity": severity, "passed": passed,
+        "checked_rows": 10, "unexpected_rows": rows, "observed": None, "finished_at": AT,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def warehouse(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    from conf import settings as conf
+    from jobs.context import Request
+
+    settings = conf.load("ci", variables={"KEQUN_HOME": str(tmp_path_factory.mktemp("report"))})
+    context = JobContext(
+        settings=settings, request=Request(job="test", since=FIRST, until=LAST), spark=spark, run_id="r", generation=0, started_at=AT
+    )
+    trained = _run("train", str(FIRST), scope="churn", figures=TRAINED, train_rows=100)
+    runs = [
+        _run("ingest", str(LAST), scope="transactions", rows_in=10, inserted=6, updated=1, quarantined=2),
+        trained,
+        _run("ingest", "2025-12-31"),
+    ]
+    checks = [
+        _check("future_event", "quarantine", passed=False, rows=2),
+        _check("volume_ratio", "warn", passed=False),
+        _check("key_unique", "stop", passed=True),
+    ]
+    tables.append(context, ops.RUN, _frame(context, ops.RUN, runs))
+    tables.append(context, ops.DELIVERY, _frame(context, ops.DELIVERY, [DELIVERY]))
+    tables.append(context, ops.QUALITY_RESULT, _frame(context, ops.QUALITY_RESULT, checks))
+    segments = [
+        {"customer_key": key, "as_of_date": day, "scheme": "asset_tier", "segment": segment, "because": "b", "version": 1}
+        for key, day, segment in SEGMENTS
+    ]
+    tables.replace(context, features.SEGMENT_DAILY, _frame(context, features.SEGMENT_DAILY, segments), where="true")
+    scored = [
+        {
+            "customer_key": key,
+            "as_of_date": LAST,
+            "model_version": "0001",
+            "churn_probability": chance,
+            "churn_band": band,
+            "reason_1": "recency",
+        }
+        for key, chance, band in ((1, 0.9, "high"), (2, 0.01, "low"), (-1, 0.5, "high"))
+    ]
+    tables.replace(context, scores.CHURN, _frame(context, scores.CHURN, scored), where="true")
+    return settings
+
+
+def test_summary_adds_up(warehouse: Settings) -> None:
+    found = facts.gather(warehouse, FIRST, LAST)
+    told = summary.summary(found, source="bank", environment="ci")
+    assert [(step["job"], step["rows_in"], step["rows_out"], step["rows_quarantined"]) for step in told["steps"]] == [
+        ("ingest", 10, 7, 2), ("train", None, None, None),
+    ]  # fmt: skip
+    assert told["rows"] == {"rows_in": 10, "inserted": 6, "updated": 1, "unchanged": 1, "duplicates": 0, "quarantined": 2}
+    assert told["feeds"][0]["reconciled"] is True
+    assert {name: told["checks"][name] for name in ("passed", "warned", "failed", "quarantining")} == {
+        "passed": 1, "warned": 1, "failed": 0, "quarantining": 1,
+    }  # fmt: skip
+    assert told["segments"] == {"as_of": "2026-01-02", "asset_tier": {"affluent": 2, "mass": 2}}
+    assert told["models"]["churn"]["metrics"] == {"auc": 0.83}
+    assert told["scored"] == {"high": 2, "low": 1}
+    assert (told["seconds"], told["peak_mb"], told["customers"]) == (20.0, 1024, 4)
+
+
+def test_moves_between_the_last_two_dates(warehouse: Settings) -> None:
+    moves = {(row["before"], row["after"]): row["customers"] for row in facts.gather(warehouse, FIRST, LAST).moves}
+    assert moves == {("mass", "mass"): 1, ("mass", "affluent"): 1, ("affluent", "affluent"): 1, (None, "mass"): 1}
+
+
+def test_the_likeliest_come_first_with_pseudonyms(warehouse: Settings) -> None:
+    found = facts.gather(warehouse, FIRST, LAST)
+    assert [(row["customer_key"], row["churn_probability"]) for row in found.leaving] == [(1, 0.9), (-1, 0.5), (2, 0.01)]
+    assert "ffffffffffffffff" in report.render(found, summary.summary(found, source="bank", environment="ci"))
+
+
+def test_the_page_needs_nothing_from_outside(warehouse: Settings) -> None:
+    page = report.write(warehouse, FIRST, LAST)
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"https?://|<script|<link|<iframe|@import|url\(|\ssrc=", text)
+    assert text.count("<svg") >= 10
+    assert "future_event &lt;must&gt; hold" in text, "what comes from data is escaped"
+    assert "Affluent 富裕" in text
+    assert json.loads(page.with_name("summary.json").read_text(encoding="utf-8"))["from"] == "2026-01-01"
+
+
+def test_nothing_at_all_is_said_in_sentences(settings: Settings) -> None:
+    text = report.write(settings, FIRST, LAST).read_text(encoding="utf-8")
+    assert text.count('class="none"') == 8
+    assert "<svg" not in text
+
+
+def test_a_training_without_a_model_tells_why(settings: Settings) -> None:
+    """Berka: too few positives. The run is recorded with its reason and no metrics."""
+    refused = _run("train", str(LAST), scope="churn") | {"rows": {}, "outputs": {}}
+    refused["figures"] = {"gate": {"passed": False, "because": ["Too few positive outcomes: train 12 of 3000"], "checks": []}}
+    found = facts.Facts(since=FIRST, until=LAST, runs=[refused])
+    text = report.render(found, summary.summary(found, source="berka", environment="ci"))
+    assert "No model: Too few positive outcomes: train 12 of 3000" in text
+
+
+def test_rows_that_do_not_add_up_are_seen() -> None:
+    assert not summary.reconciled({**DELIVERY, "inserted": 5})
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(42.4, "42 s"), (185, "3m 05s")])
+def test_durations(seconds: float, expected: str) -> None:
+    assert report.clock(seconds) == expected
