@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from expectations.contracts.odcs import Contract
     from expectations.contracts.types import Column, Table
+    from features.labelling import Label
+    from features.segmentation import Segmentation
     from features.spec import Feature, FeatureGroup
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -153,7 +155,9 @@ def _column(table: Table, column: Column) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    """Text that is safe within a table; code needs no escape of its angle brackets, and would show it."""
+    flat = text.replace("|", "\\|").replace("\n", " ")
+    return flat if flat.startswith("`") else flat.replace("<", "&lt;")
 
 
 # --- feature catalogue --------------------------------------------------------------------------------------------
@@ -171,7 +175,31 @@ def feature_catalogue() -> str:
         *[f"| [{g.name}](#{_anchor(g.name)}) | {g.title_zh} | {g.version} | {len(g.features)} |" for g in catalogue.GROUPS], "",
     ]  # fmt: skip
     groups = [line for group in catalogue.GROUPS for line in _group(group)]
-    return "\n".join([*head, *groups]).rstrip() + "\n"
+    schemes = [line for scheme in catalogue.SEGMENTATIONS for line in _segmentation(scheme)]
+    labels = [line for label in catalogue.LABELS for line in _label(label)]
+    parts = [*head, *groups, "# Segmentations 客群划分", "", FIRST_MATCH, "", *schemes, "# Labels 标签", "", LOOKING_FORWARD, "", *labels]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+FIRST_MATCH = "Rules are tried from the top, the first that holds decides; the last one is for everybody else. Cut-points are frozen with the version."
+LOOKING_FORWARD = "Labels look forward from the as-of date D over a gap and an outcome window; features never do."
+
+
+def _segmentation(scheme: Segmentation) -> list[str]:
+    rules = [(f"`{rule.name}`", rule.title, rule.title_zh, rule.because, f"`{rule.when}`") for rule in scheme.rules]
+    return [
+        f"## {scheme.name}", "", f"**{scheme.title} {scheme.title_zh}.** Version {scheme.version}; may be used for {', '.join(scheme.purposes)}.", "",
+        "| segment | name | 中文 | because | when |", "|---|---|---|---|---|",
+        *["| " + " | ".join(_cell(cell) for cell in rule) + " |" for rule in rules], "",
+    ]  # fmt: skip
+
+
+def _label(label: Label) -> list[str]:
+    windows = f"observation {label.observation_days} days → gap {label.gap_days} days → outcome {label.outcome_days} days"
+    return [
+        f"## {label.name}", "", f"**{label.title} {label.title_zh}.** {_cell(label.definition.rstrip('.'))}. Windows: {windows}. Stored as `{label.table.full_name}`.", "",
+        "Eligible: " + "; ".join(f"`{condition.when}`" for condition in label.eligible) + ".", "",
+    ]  # fmt: skip
 
 
 def _group(group: FeatureGroup) -> list[str]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conf import settings as conf
 from jobs import runner
 from jobs.context import parse_date
 from jobs.errors import ConfigurationError, UsageError
@@ -64,7 +65,7 @@ def render(found: facts.Facts, told: dict[str, Any]) -> str:
     )
     names, titles = scheme_names()
     return environment.get_template("page.html.j2").render(
-        facts=found, summary=told, source_title=told["source"], style=Markup((PAGE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 our own file
+        facts=found, summary=told, source_title=source_title(told["source"]), style=Markup((PAGE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 our own file
         number=svg.number, percent=svg.percent, clock=clock, severities=sections.SEVERITIES,
         feeds=sections.feeds(found), quarantine=sections.quarantine(found), checks=sections.checks(found),
         segments=sections.segments(found, names, titles), models=sections.models(summary.trained(found)), churn=sections.churn(found),
@@ -78,6 +79,13 @@ def scheme_names() -> tuple[dict[str, list[tuple[str, str]]], dict[str, str]]:
 
     names = {scheme.name: [(rule.name, f"{rule.title} {rule.title_zh}") for rule in scheme.rules] for scheme in SEGMENTATIONS}
     return names, {scheme.name: f"{scheme.title} {scheme.title_zh}" for scheme in SEGMENTATIONS}
+
+
+def source_title(mapping: str) -> str:
+    """The source system in both languages, as its mapping calls it."""
+    path = conf.CONF / "sources" / f"{mapping}.yml"
+    named = conf.read_yaml(path) if path.exists() else {}
+    return f"{named.get('title', mapping)} {named.get('title_zh', '')}".strip()
 
 
 def clock(seconds: float) -> str:
