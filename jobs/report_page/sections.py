@@ -269,16 +269,33 @@ def _customer(row: Row) -> dict[str, Any]:
 # --- what it cost -------------------------------------------------------------------------------------------------
 
 
-def steps(runs: Sequence[Row]) -> Markup | None:
-    """Seconds per step, in order of finishing; memory in the note."""
-    jobs = list(dict.fromkeys(run["job"] for run in runs))
-    kinds = {job: COLOURS[n % len(COLOURS)] for n, job in enumerate(jobs)}
-    parts = [
-        Bar(
-            label=" ".join(part for part in (run["job"], run["scope"], run["partition"]) if part),
-            parts=[(run["seconds"], kinds[run["job"]], f"{run['seconds']:.1f} s, {run['peak_mb']:,} MiB")],
-            note=f"{run['seconds']:.0f} s · {run['peak_mb'] / 1024:.1f} GiB",
-        )
-        for run in runs
+MANY_RUNS = 60
+
+
+def steps(runs: Sequence[Row]) -> dict[str, Markup] | None:
+    """Seconds and memory per step, in order of finishing; of very many runs the steps together."""
+    if not runs:
+        return None
+    shown = [_step(_told(run), [run]) for run in runs] if len(runs) <= MANY_RUNS else _together(runs)
+    kinds = {job: COLOURS[n % len(COLOURS)] for n, job in enumerate(dict.fromkeys(job for _, job, _, _ in shown))}
+    seconds = [Bar(label=label, parts=[(took, kinds[job], f"{took:.1f} s")], note=f"{took:.0f} s") for label, job, took, _ in shown]
+    memory = [
+        Bar(label=label, parts=[(peak, kinds[job], f"{peak:,.0f} MiB")], note=f"{peak / 1024:.1f} GiB") for label, job, _, peak in shown
     ]
-    return charts.bars(parts, label="Seconds per step", width=1040) if parts else None
+    return {"seconds": charts.bars(seconds, label="Seconds per step"), "memory": charts.bars(memory, label="Peak memory per step")}
+
+
+def _told(run: Row) -> str:
+    return " ".join(part for part in (run["job"], run["scope"], run["partition"]) if part)
+
+
+def _step(label: str, runs: Sequence[Row]) -> tuple[str, str, float, float]:
+    """Label, job, seconds together, highest memory."""
+    return label, runs[0]["job"], sum(run["seconds"] for run in runs), max(run["peak_mb"] for run in runs)
+
+
+def _together(runs: Sequence[Row]) -> list[tuple[str, str, float, float]]:
+    by_step: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for run in runs:
+        by_step[run["job"], run["scope"]].append(run)
+    return [_step(f"{job} {scope} × {len(found)}", found) for (job, scope), found in by_step.items()]
