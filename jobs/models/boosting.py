@@ -38,13 +38,15 @@ class Shape:
         }  # fmt: skip
 
 
-def fit(training: DataFrame, *, trainer: str, features: Sequence[str], shape: Shape) -> Booster:
-    """Fit on `training`: one row per customer and as-of date, columns `features` and TARGET.
+def fit(training: DataFrame, *, trainer: str, features: Sequence[str], shape: Shape, order: Sequence[str]) -> Booster:
+    """Fit on `training`: one row per customer and as-of date, columns `features` and TARGET; `order` is its key.
 
+    In the driver rows are put in order of their key, so that equal rows give equal trees (rows are subsampled).
     Raises ConfigurationError for a trainer that does not exist.
     """
     if trainer == DRIVER:
-        return fit_in_driver(training.select(*features, TARGET).toPandas(), features=features, shape=shape)
+        rows = training.select(*order, *features, TARGET).toPandas().sort_values(list(order), ignore_index=True)
+        return fit_in_driver(rows, features=features, shape=shape)
     if trainer == ON_SPARK:
         return fit_on_spark(training, features=features, shape=shape)
     raise ConfigurationError(f"No trainer [{trainer}]; models.trainer may be [{DRIVER}] or [{ON_SPARK}]")

@@ -22,7 +22,8 @@ class Kind(StrEnum):
 class Model:
     """One model. Bands are cut at quantiles of the calibration months' scores and then frozen with the model.
 
-    baseline: the feature that the plain rule ranks (chance) or carries forward (money) by.
+    baseline: the feature that the plain rule ranks (chance) or carries forward (money) by, in units of the score.
+    groups: names of the feature groups it may use; empty for all that permit its purpose.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Model:
     decimals: int
     high: float
     medium: float
+    groups: tuple[str, ...] = ()
 
     @property
     def band(self) -> str:
@@ -46,13 +48,13 @@ class Model:
 
 CHURN = Model(
     name="churn", title="Churn", title_zh="客户流失", kind=Kind.CHANCE, label="churn_inactive_90d", purpose="marketing",
-    baseline="activity__days_since_last", baseline_title="recency rule: days since the last transaction",
+    baseline="dormancy__dormant_days", baseline_title="recency rule: days since the last transaction",
     scores=scores.CHURN, score="churn_probability", decimals=6, high=0.9, medium=0.7,
 )  # fmt: skip
 
 VALUE = Model(
     name="value", title="Value over 12 months", title_zh="未来12个月价值", kind=Kind.MONEY, label="value_12m", purpose="marketing",
-    baseline="value__margin_12m", baseline_title="last 12 months' margin carried forward",
+    baseline="value__margin_365d", baseline_title="last 12 months' margin carried forward",
     scores=scores.VALUE, score="value_12m", decimals=2, high=0.8, medium=0.5,
 )  # fmt: skip
 

@@ -121,9 +121,9 @@ def decile_error(predicted: Numbers, actual: Numbers) -> float:
 
 
 def total_ratio(predicted: Numbers, actual: Numbers) -> float:
-    """Predicted total over realised total, signs included."""
+    """Predicted total over realised total, signs included; 0 where nothing was realised, which no gate lets through."""
     total = float(actual.sum())
-    return float(predicted.sum()) / total if total else float("nan")
+    return float(predicted.sum()) / total if total else 0.0
 
 
 def top_decile_capture(predicted: Numbers, actual: Numbers) -> float:

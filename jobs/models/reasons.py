@@ -23,7 +23,7 @@ OF_GROUP = {
     "channels": "channels", "credit": "credit", "value": "value",
 }  # fmt: skip
 # Parts of a feature's own name that tell more than its group.
-OF_NAME = (("days_since", "recency"), ("recency", "recency"), ("salary", "income"))
+OF_NAME = (("silen", "recency"), ("recency", "recency"))
 # A contribution below this is no reason: in log-odds for a chance, in signed logarithms for money.
 FLOOR = 0.02
 TOLD = 3
@@ -32,7 +32,7 @@ TOLD = 3
 def reason_of(feature: str) -> str:
     """The reason that a feature tells about, by its name, else by its group, else `other`."""
     group, _, own = feature.partition("__")
-    named = (code for part, code in OF_NAME if part in own and group != "channels")
+    named = (code for part, code in OF_NAME if part in own)
     return next(named, OF_GROUP.get(group, "other"))
 
 

@@ -65,14 +65,18 @@ def calibrated(
     )  # fmt: skip
 
 
-def judge(model: Model, scorer: Scorer, frame: pd.DataFrame) -> Judged:
-    """Test on `frame`: test months, one row per customer and as-of date, with ACTUAL, UNSEEN and the baseline's feature."""
+def judge(model: Model, scorer: Scorer, frame: pd.DataFrame, *, reference: pd.DataFrame | None = None) -> Judged:
+    """Test on `frame`: test months, one row per customer and as-of date, with ACTUAL, UNSEEN and the baseline's feature.
+
+    reference: earlier months, for how far the distribution of scores has moved since (score_psi).
+    """
     raw, predicted = scorer.raw(frame), scorer.predict(frame)
     actual = frame[ACTUAL].to_numpy(dtype=np.float64)
     unseen = frame[UNSEEN].to_numpy(dtype=bool)
     enough = unseen.sum() >= LEAST_ROWS and (model.kind is Kind.MONEY or 0 < actual[unseen].sum() < unseen.sum())
+    moved = {} if reference is None else {"score_psi": metrics.population_stability(scorer.raw(reference), raw)}
     return Judged(
-        metrics=measured(model, raw, predicted, actual),
+        metrics=measured(model, raw, predicted, actual) | moved,
         unseen=measured(model, raw[unseen], predicted[unseen], actual[unseen]) if enough else {},
         baseline=plain_rule(model, frame),
         curves=drawn(model, raw, predicted, actual),

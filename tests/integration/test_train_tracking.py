@@ -18,7 +18,7 @@ from jobs.models import boosting, catalogue, curves, pictures, training
 from jobs.models.scorer import Scorer
 from jobs.tracking import DataSet, Training
 
-FEATURES = ("activity__days_since_last", "balances__aum_last")
+FEATURES = ("dormancy__dormant_days", "balances__aum_eod")
 
 
 def planted(rows: int = 800) -> pd.DataFrame:
@@ -26,8 +26,8 @@ def planted(rows: int = 800) -> pd.DataFrame:
     quiet = random.exponential(20, rows)
     return pd.DataFrame(
         {
-            "activity__days_since_last": quiet,
-            "balances__aum_last": random.normal(size=rows),
+            "dormancy__dormant_days": quiet,
+            "balances__aum_eod": random.normal(size=rows),
             "actual": (random.random(rows) < quiet / 80).astype(float),
         }
     )

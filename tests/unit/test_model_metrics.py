@@ -103,7 +103,7 @@ def test_totals_and_capture_by_hand() -> None:
     predicted = array(*range(10))
     assert metrics.top_decile_capture(predicted, actual) == pytest.approx(110 / 200)
     assert metrics.total_ratio(predicted, actual) == pytest.approx(45 / 200)
-    assert np.isnan(metrics.total_ratio(predicted, np.zeros(10)))
+    assert metrics.total_ratio(predicted, np.zeros(10)) == 0.0
 
 
 def test_decile_error_floors_a_worthless_decile() -> None:

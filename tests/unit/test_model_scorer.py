@@ -15,7 +15,7 @@ from expectations.contracts.scores import REASON_CODES, REASONS
 from jobs.errors import UsageError
 from jobs.models import boosting, calibration, catalogue, gate, metrics, reasons, scorer, training
 
-FEATURES = ("activity__days_since_last", "balances__aum_last", "value__margin_12m", "channels__logins_30d", "tenure__days")
+FEATURES = ("dormancy__dormant_days", "balances__aum_eod", "value__margin_365d", "channels__login_count_30d", "tenure__tenure_days")
 SHAPE = {"rounds": 60, "depth": 3, "learning_rate": 0.1, "seed": 1}
 LIMITS = SimpleNamespace(
     churn_auc_min=0.7, churn_top_decile_lift_min=2.0, churn_calibration_error_max=0.03,
@@ -28,11 +28,11 @@ def bank(rows: int, seed: int, model: catalogue.Model) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     quiet, margin = random.exponential(20, rows), random.standard_t(3, rows) * 400 + 300
     frame = pd.DataFrame({
-        "activity__days_since_last": quiet, "balances__aum_last": margin * 40 + random.normal(0, 2000, rows), "value__margin_12m": margin,
-        "channels__logins_30d": random.poisson(6, rows).astype(float), "tenure__days": random.integers(90, 5000, rows).astype(float),
+        "dormancy__dormant_days": quiet, "balances__aum_eod": margin * 40 + random.normal(0, 2000, rows), "value__margin_365d": margin,
+        "channels__login_count_30d": random.poisson(6, rows).astype(float), "tenure__tenure_days": random.integers(90, 5000, rows).astype(float),
     })  # fmt: skip
-    frame.loc[random.random(rows) < 0.05, "channels__logins_30d"] = np.nan
-    chance = metrics.sigmoid(-4 + quiet / 15 - np.nan_to_num(frame["channels__logins_30d"].to_numpy(), nan=0.0) / 10)
+    frame.loc[random.random(rows) < 0.05, "channels__login_count_30d"] = np.nan
+    chance = metrics.sigmoid(-4 + quiet / 15 - np.nan_to_num(frame["channels__login_count_30d"].to_numpy(), nan=0.0) / 10)
     outcome = (random.random(rows) < chance) if model is catalogue.CHURN else 0.9 * margin + random.normal(0, 150, rows)
     return frame.assign(actual=np.asarray(outcome, dtype=float), is_unseen=random.random(rows) < 0.2)
 
@@ -136,8 +136,8 @@ def test_the_strongest_reasons_are_positive_and_in_order() -> None:
 @pytest.mark.parametrize(
     ("feature", "code"),
     [
-        ("balances__aum_mean_90d", "balances"), ("activity__out_sum_30d", "activity"), ("activity__days_since_last", "recency"),
-        ("channels__days_since_login", "channels"), ("cash_flow__salary_months_6m", "income"), ("merchant__settled_30d", "other"),
+        ("balances__aum_mad_90d", "balances"), ("activity__out_sum_30d", "activity"), ("activity__silent_days", "recency"), ("dormancy__dormant_days", "recency"),
+        ("channels__login_gap_days", "channels"), ("cash_flow__income_months_180d", "income"), ("merchant__settled_30d", "other"),
     ],
 )  # fmt: skip
 def test_features_tell_a_reason(feature: str, code: str) -> None:

@@ -1,0 +1,178 @@
+"""Train, test and register a model as of a date; champion moves only through the gate.
+
+Reads features.label_<name> and the feature groups at the chosen month-ends, writes a run and a version to MLflow. What
+was found (metrics, curves, verdict) is also in ops.run's figures, for reports without MLflow. Ends with exit code 50
+where no model could be trained or the gate was not passed; the champion stays.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jobs import ledger, runner, tables, tracking
+from jobs.context import JobReport
+from jobs.errors import GateError
+from jobs.models import boosting, gate, pictures, training, used
+from jobs.models.catalogue import MODELS, model
+from jobs.training_set import KEYS, SPLIT, digest_of, draw, label_of
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from conf.settings import Settings
+    from jobs.context import JobContext, Request
+    from jobs.models.catalogue import Model
+    from jobs.models.scorer import Scorer
+    from jobs.tracking import Registered
+    from jobs.training_set import Material
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--model, and --as-of: the last business date whose data may be used."""
+    parser.add_argument("--model", required=True, choices=[known.name for known in MODELS])
+    runner.add_date_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Raises GateError after the run is recorded, and again when it is asked for again and nothing has changed."""
+    request = runner.request_of("train", arguments, scope=arguments.model)
+    code = runner.execute(JOB, request)
+    _refuse(request, ledger.runs(runner.load_settings(), request)[-1])
+    return code
+
+
+def _refuse(request: Request, recorded: Mapping[str, Any]) -> None:
+    verdict = json.loads(recorded["figures"])["gate"]
+    if not verdict["passed"]:
+        raise GateError(f"Model [{request.scope}] as of [{request.until}] is no new champion: {'; '.join(verdict['because'])}")
+
+
+def stands_on(settings: Settings, request: Request) -> dict[str, Any]:
+    """What decides a training: versions of its inputs, and how models are made."""
+    wanted = model(request.scope)
+    inputs = (label_of(wanted).table, *used.tables(used.usable(wanted)))
+    return {"tables": ledger.versions_until(settings, inputs, request), "models": settings.models.model_dump(mode="json")}
+
+
+def train(context: JobContext) -> JobReport:
+    return trained(context, model(context.request.scope))
+
+
+def trained(context: JobContext, wanted: Model) -> JobReport:
+    """The whole training; a refusal is a report too."""
+    try:
+        material = draw(context, wanted)
+    except GateError as refused:
+        return JobReport(figures={"model": wanted.name, "gate": {"passed": False, "because": [str(refused)], "checks": []}})
+    try:
+        return _concluded(context, material)
+    finally:
+        material.frame.unpersist()
+
+
+# --- fit, judge, register -----------------------------------------------------------------------------------------
+
+
+def _concluded(context: JobContext, material: Material) -> JobReport:
+    scorer, calibrate = _fitted(context, material)
+    test = material.pandas("test")
+    judged = training.judge(material.model, scorer, test, reference=calibrate)
+    rival = tracking.champion(context.settings, material.model.name)
+    verdict = gate.decide(
+        material.model, context.settings.models.gate, metrics=judged.metrics, baseline=judged.baseline,
+        champion=_rival_metrics(context, material, rival, test),
+    )  # fmt: skip
+    figures = _figures(material, judged, verdict) | {"importance": training.importance(scorer, test)}
+    registered = tracking.register(context.settings, _to_track(context, material, scorer, judged, figures))
+    _conclude(context, registered, verdict)
+    in_force = registered if verdict.passed else rival
+    figures["registered"] = {
+        "version": registered.label,
+        "uri": registered.uri,
+        "run_id": registered.run_id,
+        "champion": in_force.label if in_force else None,
+    }
+    rows = {f"{name}_rows": found["rows"] for name, found in material.counts.items()}
+    return JobReport(rows=rows, figures=figures)
+
+
+def _fitted(context: JobContext, material: Material) -> tuple[Scorer, pd.DataFrame]:
+    """The calibrated scorer, and the calibration months it was calibrated on."""
+    wanted, sizes = material.model, context.settings.models
+    shape = boosting.Shape(
+        objective=training.OBJECTIVES[wanted.kind],
+        rounds=sizes.rounds,
+        depth=sizes.depth,
+        learning_rate=sizes.learning_rate,
+        seed=sizes.seed,
+    )
+    rows = material.frame.where(f"{SPLIT} = 'train'")
+    booster = boosting.fit(rows, trainer=sizes.trainer, features=material.features, shape=shape, order=KEYS)
+    calibrate = material.pandas("calibrate")
+    facts = _facts(context, material)
+    return training.calibrated(wanted, booster, frame=calibrate, features=material.features, scale=material.scale, facts=facts), calibrate
+
+
+def _facts(context: JobContext, material: Material) -> dict[str, Any]:
+    """features.json: what the model must be fed, and the evidence of what it was fed with."""
+    inputs = (label_of(material.model).table, *used.tables(material.features))
+    return {
+        "model": material.model.name, "purpose": material.model.purpose, "label": material.model.label, **used.facts(material.features),
+        "known_at": context.started_at.isoformat(), "receipt": material.receipt, "snapshots": material.snapshots.as_text(),
+        "delta_versions": {table.full_name: tables.version(context.settings, table) for table in inputs},
+    }  # fmt: skip
+
+
+def _rival_metrics(context: JobContext, material: Material, rival: Registered | None, test: pd.DataFrame) -> Mapping[str, float] | None:
+    """The champion's metrics on the same test; None when there is none, or its features mean something else today."""
+    if rival is None:
+        return None
+    scorer = tracking.load(context.settings, rival)
+    if used.changed(scorer.facts) or not set(scorer.features) <= set(test.columns):
+        return None
+    return training.judge(material.model, scorer, test).metrics
+
+
+def _to_track(
+    context: JobContext, material: Material, scorer: Scorer, judged: training.Judged, figures: Mapping[str, Any]
+) -> tracking.Training:
+    sizes = context.settings.models.model_dump(mode="json", exclude={"gate"})
+    parameters = {**sizes, "label": material.model.label, "features": len(material.features), "as_of": str(context.as_of)}
+    parameters |= {f"{name}_dates": ", ".join(days) for name, days in material.snapshots.as_text().items()}
+    fingerprint = digest_of([material.model.name, parameters, material.receipt, used.facts(material.features), ledger.code_version()])
+    measured = {**judged.metrics, **_prefixed("baseline", judged.baseline), **_prefixed("unseen", judged.unseen)}
+    return tracking.Training(
+        model=material.model.name, fingerprint=fingerprint[:16], parameters=parameters, metrics=measured, data_sets=material.data_sets,
+        tags={"as_of": str(context.as_of), "receipt": material.receipt[:16], "kequn_run": context.run_id},
+        files=scorer.files(), texts={"figures.json": figures, "curves.json": judged.curves},
+        pictures=pictures.drawn(judged.curves, title=material.model.title),
+    )  # fmt: skip
+
+
+def _prefixed(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    return {f"{prefix}_{name}": value for name, value in metrics.items()}
+
+
+def _conclude(context: JobContext, registered: Registered, verdict: gate.Verdict) -> None:
+    """Say what the gate decided, then move champion, or leave it where it is."""
+    said = {"gate": "passed" if verdict.passed else "refused", "gate_because": "; ".join(verdict.broken) or "all limits kept"}
+    tracking.remark(context.settings, registered, said)
+    if verdict.passed:
+        tracking.point(context.settings, registered, tracking.CHAMPION)
+
+
+def _figures(material: Material, judged: training.Judged, verdict: gate.Verdict) -> dict[str, Any]:
+    wanted = material.model
+    return {
+        "model": wanted.name, "title": wanted.title, "title_zh": wanted.title_zh, "label": wanted.label,
+        "snapshots": material.snapshots.as_text(), "counts": material.counts, "features": len(material.features), "receipt": material.receipt[:16],
+        "metrics": judged.metrics, "unseen": judged.unseen, "baseline": {"title": wanted.baseline_title, **judged.baseline},
+        "curves": judged.curves, "gate": verdict.as_json(),
+    }  # fmt: skip
+
+
+JOB = runner.Job(name="train", run=train, fingerprint=stands_on)
