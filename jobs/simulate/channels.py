@@ -33,13 +33,14 @@ def _event(scene: Scene, who: Ints, day: Ints, *, second: Ints, channel: Ints, k
 
 def _sessions(scene: Scene) -> list[Rows]:
     people, rng = scene.people, scene.rng
-    who, day = scene.happenings(people.logins * (0.1 + 1.2 * scene.digital))
+    # Interest goes before business does: sessions fall twice as fast as transactions.
+    who, day = scene.happenings(people.logins * (0.1 + 1.2 * scene.digital) * scene.activity)
     second = scene.seconds(who.size)
     channel = scene.channels(who, remote_only=True)
     login = _event(scene, who, day, second=second, channel=channel, kind=c.LOGIN, function=0)
     look = np.repeat(np.arange(who.size), rng.poisson(0.6, who.size))
     function = choice(rng, c.VIEW_SHARE, look.size)
-    leaving = chance(rng, 0.12 * fade_progress(people, scene.month.last)[who[look]], look.size)
+    leaving = chance(rng, 0.2 * fade_progress(people, scene.month.last)[who[look]], look.size)
     view = _event(scene, who[look], day[look], second=np.minimum(second[look] + rng.integers(8, 240, look.size), 82_799), channel=channel[look],
                   kind=c.VIEW, function=np.where(leaving, c.CLOSE_ACCOUNT, function))  # fmt: skip
     return [login, view, _new_devices(scene)]
@@ -89,6 +90,6 @@ def _pushes(scene: Scene) -> list[Rows]:
 
 def _complaints(scene: Scene) -> Rows:
     leaving = fade_progress(scene.people, scene.month.last) > 0
-    who, day = scene.happenings(np.where(leaving, 0.07, 0.007))
+    who, day = scene.happenings(np.where(leaving, 0.12, 0.006))
     channel = np.where(chance(scene.rng, 0.7, who.size), c.CALL, c.BRANCH)
     return _event(scene, who, day, second=scene.seconds(who.size, office=True), channel=channel, kind=c.COMPLAINT, function=14)

@@ -145,7 +145,7 @@ def _departure(rng: Generator, people: Traits, *, start: int, end: int) -> Trait
     wait = rng.exponential(1, size) / np.maximum(hazard, 1e-9) * DAYS_A_MONTH
     silent = np.maximum(opened + 60, start - 120) + np.minimum(wait, NEVER / 4).astype(np.int64)
     leaves = silent < end + 150
-    abrupt = leaves & chance(rng, 0.22, size)
+    abrupt = leaves & chance(rng, 0.15, size)
     fade = silent - (rng.uniform(3, 6, size) * DAYS_A_MONTH).astype(np.int64)
     dormant = ~leaves & (opened < start) & chance(rng, np.array([0, 0.14, 0.1, 0.04, 0.02])[archetype], size)
     returns = leaves & chance(rng, 0.12, size)

@@ -124,6 +124,6 @@ def digital_share(people: Population, month: Month) -> Floats:
 
 def _start_pauses(rng: Generator, people: Population, book: Book, month: Month) -> None:
     """Quiet spells of one to four months that end by themselves: what makes leaving hard to tell."""
-    pauses = chance(rng, 0.016, people.size)
+    pauses = chance(rng, 0.011, people.size)
     until = month.first + rng.integers(30, 125, people.size)
     book.pause_until[:, c.DEMAND] = np.where(pauses, np.maximum(until, book.pause_until[:, c.DEMAND]), book.pause_until[:, c.DEMAND])
