@@ -117,9 +117,9 @@ class Demo:
             with self._simulation(peak):
                 say("Airflow starts")
                 services.start(self.house)
-            watch = Watch(
-                house=self.house, airflow=services.wait(self.house), deadline_seconds=self.settings.schedule.deadline_minutes * 60.0
-            )
+                airflow = services.wait(self.house)
+                say(f"Airflow is ready at http://localhost:{airflow.port}")
+            watch = Watch(house=self.house, airflow=airflow, deadline_seconds=self.settings.schedule.deadline_minutes * 60.0)
             self._close_leftovers(watch)
             for name in names:
                 self._take(name, lambda name=name: steps[name](watch), peak)  # type: ignore[misc]
@@ -201,4 +201,4 @@ def _summary(settings: Settings, kept: Record) -> None:
     for name, each in kept.done.items():
         print(f"{name:<40} {each['seconds']:8.1f} {each['peak_mb']:9.0f}")
     print(f"{'all':<40} {sum(each['seconds'] for each in took):8.1f} {max(each['peak_mb'] for each in took):9.0f}")
-    print(f"summary  {settings.reports / 'summary.json'}\nreport   {settings.reports / 'report.html'}")
+    print(f"\nsummary  {settings.reports / 'summary.json'}\nreport   {settings.reports / 'report.html'}")

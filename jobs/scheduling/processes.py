@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 TERM_SECONDS = 15.0
 ROOT = Path(__file__).parents[2]
+# Kept because a program that is started and forgotten would be warned of; it is ended by `stop`, perhaps by another command.
+_STARTED: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ def start(service: Service, environment: Mapping[str, str]) -> None:
         leader = subprocess.Popen(
             service.command, env=dict(environment), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+    _STARTED.append(leader)
     created = psutil.Process(leader.pid).create_time()
     service.pid_file.write_text(f"{leader.pid} {created}\n", encoding="utf-8")
 
