@@ -11,7 +11,7 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SAMPLE_SECONDS = 2.0
+SAMPLE_SECONDS = 3.0
 MEBIBYTE = 1024 * 1024
 
 
@@ -47,7 +47,7 @@ def _share(process: psutil.Process) -> int:
 
 @contextlib.contextmanager
 def sampled() -> Iterator[Peak]:
-    """Look every other second while the block runs."""
+    """Look every few seconds while the block runs: a look at a big JVM costs its kernel 30 ms."""
     peak, done = Peak(), threading.Event()
 
     def look() -> None:
