@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from great_expectations.expectations import (
-    ExpectColumnPairValuesToBeEqual,
-    ExpectColumnValuesToBeBetween,
-    ExpectColumnValuesToBeInSet,
-)
+from great_expectations.expectations.core.expect_column_pair_values_to_be_equal import ExpectColumnPairValuesToBeEqual
+from great_expectations.expectations.core.expect_column_values_to_be_between import ExpectColumnValuesToBeBetween
+from great_expectations.expectations.core.expect_column_values_to_be_in_set import ExpectColumnValuesToBeInSet
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from expectations.contracts.types import Severity
 
 if TYPE_CHECKING:
-    from great_expectations.execution_engine import ExecutionEngine
-    from great_expectations.validator.metric_configuration import MetricConfiguration  # noqa: F401
+    from great_expectations.execution_engine.execution_engine import ExecutionEngine
     from great_expectations.validator.validator import ValidationDependencies
+
+CRITICAL, WARNING = FailureSeverity.CRITICAL, FailureSeverity.WARNING
 
 # Lists of values and of their places: nobody may see them in a report, and each would be a Spark job.
 VALUE_METRICS = (".unexpected_values", ".unexpected_index_list", ".unexpected_index_query")
@@ -40,10 +40,10 @@ class RowRuleHolds(ExpectColumnValuesToBeInSet):
     value_set: list[bool] = [False]  # noqa: RUF012 a field of the model
 
     def get_validation_dependencies(
-        self, execution_engine: ExecutionEngine | None = None, runtime_configuration: dict[str, Any] | None = None
+        self, execution_engine: ExecutionEngine[Any] | None = None, runtime_configuration: dict[Any, Any] | None = None, **kwargs: Any
     ) -> ValidationDependencies:
         """Counts only."""
-        return without_values(super().get_validation_dependencies(execution_engine, runtime_configuration))
+        return without_values(super().get_validation_dependencies(execution_engine, runtime_configuration, **kwargs))
 
 
 class RowIsReadable(RowRuleHolds):
@@ -67,8 +67,8 @@ class RowCountMatchesManifest(ExpectColumnPairValuesToBeEqual):
 
     consequence: ClassVar[Severity] = Severity.STOP
     rule: str = "row_count_matches_manifest"
-    column_A: str = "rows_in"
-    column_B: str = "rows_listed"
+    column_A: str = "rows_in"  # noqa: N815 the name of the field
+    column_B: str = "rows_listed"  # noqa: N815 the name of the field
 
 
 class ControlSumMatchesManifest(ExpectColumnPairValuesToBeEqual):
@@ -76,9 +76,9 @@ class ControlSumMatchesManifest(ExpectColumnPairValuesToBeEqual):
 
     consequence: ClassVar[Severity] = Severity.STOP
     rule: str = "control_sum_matches_manifest"
-    column_A: str = "amount_sum"
-    column_B: str = "control_sum"
-    ignore_row_if: str = "either_value_is_missing"
+    column_A: str = "amount_sum"  # noqa: N815 the name of the field
+    column_B: str = "control_sum"  # noqa: N815 the name of the field
+    ignore_row_if: Any = "either_value_is_missing"
 
 
 class QuarantinedShareIsBearable(ExpectColumnValuesToBeBetween):

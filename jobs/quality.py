@@ -5,8 +5,11 @@ Results hold counts only, never values: metrics of values are not even computed 
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import ops
@@ -71,11 +74,11 @@ def import_early() -> threading.Thread:
     return thread
 
 
-def check_rows(rows: DataFrame, declared: Sequence[RowRule], *, feed: str, table: Table, flag: str) -> list[Outcome]:
+def check_rows(rows: DataFrame, declared: Sequence[RowRule], *, feed: str, table: Table, flag: str, keep: Path | None = None) -> list[Outcome]:
     """Hold flagged rows (jobs.ingest.checks) against their rules, all in one Great Expectations run."""
     from expectations.suites.from_contract import suite_of_rows
 
-    found = _validated(suite_of_rows(table, declared, feed=feed, flag_prefix=flag), rows, kind="spark")
+    found = _validated(suite_of_rows(table, declared, feed=feed, flag_prefix=flag), rows, kind="spark", keep=keep)
     by_rule = {rule.id: rule for rule in declared}
     return [
         Outcome(
@@ -86,10 +89,11 @@ def check_rows(rows: DataFrame, declared: Sequence[RowRule], *, feed: str, table
     ]  # fmt: skip
 
 
-def check_deliveries(suite: ExpectationSuite, frame: pd.DataFrame, *, feed: str, table: Table) -> list[Outcome]:
+def check_deliveries(suite: ExpectationSuite, frame: pd.DataFrame, *, feed: str, table: Table, keep: Path | None = None) -> list[Outcome]:
     """Hold one row per file or delivery against a suite of rules about them."""
     outcomes = []
-    for (rule, result), declared in zip(_validated(suite, frame, kind="pandas"), suite.expectations, strict=True):
+    expectations: list[Any] = list(suite.expectations)
+    for (rule, result), declared in zip(_validated(suite, frame, kind="pandas", keep=keep), expectations, strict=True):
         column = getattr(declared, "column", None)
         outcomes.append(
             Outcome(
@@ -107,9 +111,13 @@ def _observed(frame: pd.DataFrame, column: str | None) -> str | None:
     return f"{column} {frame[column].min():.4g} .. {frame[column].max():.4g}"
 
 
-def _validated(suite: ExpectationSuite, data: Any, *, kind: str) -> list[tuple[str, Any]]:
+def _validated(suite: ExpectationSuite, data: Any, *, kind: str, keep: Path | None) -> list[tuple[str, Any]]:
     """(rule id, result) per expectation. Raises what an expectation raised: a rule that could not run has not been kept."""
     result = _run(suite, data, kind=kind)
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        content: Any = result.to_json_dict()  # type: ignore[no-untyped-call]
+        (keep / f"{re.sub(r'[^a-z0-9_]+', '-', suite.name)}.json").write_text(json.dumps(content), encoding="utf-8")
     # A field left at its default is not repeated in the result's configuration.
     by_type = {one.expectation_type: one.rule for one in suite.expectations}  # type: ignore[attr-defined]
     order = {one.rule: position for position, one in enumerate(suite.expectations)}  # type: ignore[attr-defined]
@@ -132,7 +140,44 @@ def _run(suite: ExpectationSuite, data: Any, *, kind: str) -> ExpectationSuiteVa
     source = context.data_sources.add_spark("rows", persist=False) if kind == "spark" else context.data_sources.add_pandas("deliveries")
     asset = source.add_dataframe_asset("checked")
     batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": data})
-    return batch.validate(suite, result_format=COUNTS_ONLY)  # type: ignore[arg-type]
+    return batch.validate(suite, result_format=COUNTS_ONLY)
+
+
+def results_folder(settings: Settings, partition: str) -> Path:
+    """Where the results of a night's or a range's suites are kept until Data Docs are built of them."""
+    return settings.reports / "quality" / partition
+
+
+def build_docs(settings: Settings, partition: str) -> Path | None:
+    """Great Expectations' Data Docs of a partition's results, in <reports>/data_docs; None where there are no results."""
+    results = sorted(results_folder(settings, partition).glob("*.json"))
+    if not results:
+        return None
+    import great_expectations as gx
+    from great_expectations.core import ExpectationSuiteValidationResult
+
+    site = settings.reports / "data_docs"
+    context = gx.get_context(mode="ephemeral")
+    backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)}
+    for name in list(context.get_site_names()):
+        context.delete_data_docs_site(name)
+    context.add_data_docs_site("quality", {"class_name": "SiteBuilder", "store_backend": backend, "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}})
+    for path in results:
+        _show(context, ExpectationSuiteValidationResult(**json.loads(path.read_text(encoding="utf-8"))), partition)
+    context.build_data_docs()
+    return site / "index.html"
+
+
+def _show(context: Any, result: ExpectationSuiteValidationResult, partition: str) -> None:
+    """Put a kept result where Data Docs look for it."""
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier, ValidationResultIdentifier
+
+    key = ValidationResultIdentifier(
+        expectation_suite_identifier=ExpectationSuiteIdentifier(name=result.suite_name), run_id=RunIdentifier(run_name=partition),
+        batch_identifier="whole",
+    )  # fmt: skip
+    context.validation_results_store.set(key, result)
 
 
 def record(context: JobContext, outcomes: Sequence[Outcome], *, part: str = "") -> Written:

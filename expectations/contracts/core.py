@@ -323,9 +323,37 @@ CONTACT = Table(
     ),
 )  # fmt: skip
 
+STANDING_ORDER = Table(
+    layer="core", name="standing_order", title="Standing orders", title_zh="自动转账指令",
+    grain="standing order × validity interval", key=("standing_order_id",), write=Write.INTERVALS, interval=VALID,
+    columns=(
+        _text("standing_order_id", "Id in the source", nullable=False),
+        ACCOUNT_KEY,
+        _key("customer_key", "primary owner on the day of the delivery (customer)"),
+        _key("counterparty_key", "counterparty", nullable=True),
+        _text("counterparty_bank", "Bank of the counterparty"),
+        _money("amount_minor", "Amount of one execution", nullable=False, minimum=0),
+        CURRENCY,
+        _text("purpose", "What is paid", nullable=False, one_of=("household", "loan_payment", "insurance", "leasing", "none")),
+    ),
+)  # fmt: skip
+
+DEBIT_CARD = Table(
+    layer="core", name="debit_card", title="Debit cards", title_zh="借记卡",
+    grain="card × validity interval", key=("card_id",), write=Write.INTERVALS, interval=VALID,
+    columns=(
+        Column(name="card_id", type="string", description="Id in the source", nullable=False, sensitivity=C2),
+        ACCOUNT_KEY,
+        _key("customer_key", "card holder (customer)"),
+        _text("product_code", "Product", nullable=False),
+        _date("issued_on", "Day of issue", nullable=False),
+    ),
+)  # fmt: skip
+
 TABLES = (
     CUSTOMER, CUSTOMER_IDENTITY, CUSTOMER_MERGE, ACCOUNT, ACCOUNT_PARTY, PRODUCT, RATE, CONSENT, TRANSACTION, BALANCE_DAILY,
     CHANNEL_EVENT, CREDIT_ACCOUNT, CREDIT_INSTALMENT, DEPOSIT_PLAN, DEPOSIT_INSTALMENT, CONTACT,
+    STANDING_ORDER, DEBIT_CARD,
 )  # fmt: skip
 
 __all__ = ["TABLES", "Severity"]

@@ -11,7 +11,7 @@ from expectations import rules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from great_expectations.expectations import Expectation
+    from great_expectations.expectations.expectation import Expectation
 
     from expectations.contracts.types import RowRule, Table
 
@@ -32,7 +32,7 @@ def build_suite(name: str, expectations: Sequence[Expectation]) -> ExpectationSu
 def expectation_of(rule: RowRule, table: Table, *, flag: str) -> rules.RowRuleHolds:
     """The expectation that a row rule stands for, on its flag column."""
     kind = _kind(rule, table)
-    return kind(column=flag, rule=rule.id, description=rule.because, severity="critical")
+    return kind(column=flag, rule=rule.id, description=rule.because, severity=rules.CRITICAL)
 
 
 def _kind(rule: RowRule, table: Table) -> type[rules.RowRuleHolds]:
@@ -48,5 +48,5 @@ def _kind(rule: RowRule, table: Table) -> type[rules.RowRuleHolds]:
 def suite_of_rows(table: Table, declared: Sequence[RowRule], *, feed: str, flag_prefix: str) -> ExpectationSuite:
     """Every row rule of a feed × table."""
     return build_suite(
-        f"{feed} to {table.full_name}: rows", [expectation_of(rule, table, flag=f"{flag_prefix}{rule.id}") for rule in declared]
+        f"{feed} to {table.name}: rows", [expectation_of(rule, table, flag=f"{flag_prefix}{rule.id}") for rule in declared]
     )

@@ -64,8 +64,8 @@ def delivered(context: JobContext, order: Order, name: str, feed: Feed) -> tuple
     rows = _rows(context, order.mapping, name, feed).persist()
     counts = {row["delivered_for"]: row["count"] for row in rows.groupBy("delivered_for").count().collect()}
     _check_complete(context, order.mapping, name, feed, sum(counts.values()))
-    wanted = rows.where(F.col("delivered_for").isin(list(order.days))) if order.days else rows.limit(0)
-    return wanted, _deliveries(context, order, name, feed, counts)
+    wanted = rows.where(F.col("delivered_for").between(order.days[0], order.days[-1])) if order.days else rows.limit(0)
+    return wanted, _deliveries(context, order, name, counts)
 
 
 def _rows(context: JobContext, mapping: SourceMapping, name: str, feed: Feed) -> DataFrame:
@@ -82,6 +82,13 @@ def _rows(context: JobContext, mapping: SourceMapping, name: str, feed: Feed) ->
         reason = str(error).split("\n", 1)[0]
         described = {one: list(table.columns) for one, table in mapping.tables.items()}
         raise ConfigurationError(f"[conf/sources/{mapping.source}.yml: {name}: bulk] can't be run: {reason}. Tables: {described}") from error
+    missing = sorted(set(feed.columns) - set(dated.columns))
+    if missing:
+        raise ConfigurationError(f"[conf/sources/{mapping.source}.yml: {name}: bulk] gives no columns {missing}; it gives {dated.columns}")
+    # A row that the query makes by itself stands in no file.
+    for place, type_ in ((CORRUPT, "string"), (FILE, "string"), (BLOCK, "bigint"), (AT, "bigint")):
+        if place not in dated.columns:
+            dated = dated.withColumn(place, F.lit(None).cast(type_))
     day = _delivered_for(F.col("dated__"), mapping.history)
     return dated.select(
         *(F.when(F.trim(column) != "", F.col(column)).alias(f"{RAW}{column}") for column in feed.columns), *PLACE,
@@ -131,7 +138,7 @@ def _lines(path: Path) -> int:
     return sum(1 for line in path.read_bytes().splitlines() if line.strip()) - 1
 
 
-def _deliveries(context: JobContext, order: Order, name: str, feed: Feed, counts: dict[date, int]) -> list[Delivery]:
+def _deliveries(context: JobContext, order: Order, name: str, counts: dict[date, int]) -> list[Delivery]:
     digest = hashlib.sha256(str(sorted(digests(context.settings.landing, order.mapping).items())).encode()).hexdigest()
     return [
         Delivery(

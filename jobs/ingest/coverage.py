@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import ops
 from jobs import ledger, tables
@@ -41,5 +41,5 @@ def rows_by_date(settings: Settings, *, feed: str, target: str, before: date) ->
     return {row["business_date"]: row["rows_in"] for row in _oldest_first(found)}
 
 
-def _oldest_first(rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+def _oldest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str(row["finished_at"]))

@@ -45,7 +45,7 @@ def ingest(context: JobContext) -> JobReport:
         return _write(context, flat)
     finally:
         for one in flat:
-            one.rows.unpersist()
+            one.release()
 
 
 def _check_reference(context: JobContext, order: Order) -> None:
@@ -74,8 +74,9 @@ def _judged(context: JobContext, order: Order, name: str, rows: DataFrame, deliv
     plans = [plan for plan in order.targets if plan.feed_name == name]
     return [
         verdict.judged(
-            plan, conform.conform(context, rows, plan), deliveries, order=order, settings=context.settings,
+            plan, conform.conform(context, rows, plan) if any(one.rows for one in deliveries) else None, deliveries, order=order, settings=context.settings,
             history=coverage.rows_by_date(context.settings, feed=name, target=plan.table.full_name, before=order.days[0]) if order.days else {},
+            keep=quality.results_folder(context.settings, context.request.partition),
         )
         for plan in plans
     ]  # fmt: skip

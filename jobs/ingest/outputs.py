@@ -66,7 +66,7 @@ def set_aside(context: JobContext, verdicts: Sequence[Verdict]) -> dict[str, Wri
 def _rejected(context: JobContext, verdict: Verdict) -> DataFrame:
     from pyspark.sql import functions as F
 
-    rows, plan = verdict.rows, verdict.plan
+    rows, plan = verdict.flagged, verdict.plan
     flags = [name for name in rows.columns if name.startswith(FLAG)]
     broken = F.array_compact(F.array(*(F.when(F.col(flag), F.lit(flag.removeprefix(FLAG))) for flag in flags)))
     first = rows.where(F.col(BLOCK) == 0).groupBy(F.col(FILE).alias("in__")).agg(F.min(AT).alias("first__"))
@@ -105,15 +105,16 @@ def merge(context: JobContext, verdict: Verdict) -> Written:
     """Take the sound rows into the core table. Valid tables begin on the business date, known ones when it was produced."""
     from pyspark.sql import functions as F
 
-    table, sound = verdict.plan.table, verdict.rows.where(f"not {IS_QUARANTINED} and not {IS_DUPLICATE}")
+    table = verdict.plan.table
+    if verdict.total("rows_in") == verdict.total("quarantined"):
+        tables.create(context, table)
+        return tables.Written(table=table.full_name, version=tables.version(context.settings, table))
+    sound = verdict.flagged.where(f"not {IS_QUARANTINED} and not {IS_DUPLICATE}")
     start = "delivered_for" if table.interval == VALID else "produced_at"
     assert table.interval is not None
     incoming = sound.select(*(column.name for column in table.columns), F.col(start).alias(table.interval.start))
     if table is core.CUSTOMER_IDENTITY:
         check_collisions(context, incoming)
-    if verdict.total("rows_in") == verdict.total("quarantined"):
-        tables.create(context, table)
-        return tables.Written(table=table.full_name, version=tables.version(context.settings, table))
     return tables.merge_intervals(context, table, incoming, part=verdict.plan.feed_name)
 
 

@@ -22,6 +22,6 @@ def seal(settings: Settings, request: Request) -> int:
     missing = [(group, day) for group in GROUPS for day in coverage.missing(settings, group=group, days=days)]
     if missing:
         raise InputNotReadyError(f"Not all groups are ingested, missing {landing.described(missing)}; run `kequn ingest --group` for them")
-    page = ""
-    sys.stdout.write(json.dumps({"job": "ingest", "scope": "seal", "partition": request.partition, "state": "done", "data_docs": page}) + "\n")
+    page = quality.build_docs(settings, request.partition)
+    sys.stdout.write(json.dumps({"job": "ingest", "scope": "seal", "partition": request.partition, "state": "done", "data_docs": str(page or "")}) + "\n")
     return 0

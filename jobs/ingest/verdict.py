@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from jobs import quality
-from jobs.errors import DataRejectedError
+from jobs.errors import DataRejectedError, InvariantError
 from jobs.ingest import checks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
+    from pathlib import Path
 
     import pandas as pd
     from pyspark.sql import DataFrame
@@ -29,17 +30,30 @@ if TYPE_CHECKING:
 
 # A median of fewer days says nothing.
 MEDIAN_DAYS = 7
+# One or two rows may all be wrong by chance.
+WHOLE_ROWS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """rows: flagged (jobs.ingest.checks), cached. counted: by business date × file. outcomes: of every rule."""
+    """rows: flagged (jobs.ingest.checks), cached; None where nothing was delivered. counted: by business date × file."""
 
     plan: TargetPlan
-    rows: DataFrame
+    rows: DataFrame | None
     counted: tuple[Counted, ...]
     outcomes: tuple[Outcome, ...]
     deliveries: tuple[Delivery, ...]
+
+    @property
+    def flagged(self) -> DataFrame:
+        """The rows. Raises InvariantError where there are none: ask `total` first."""
+        if self.rows is None:
+            raise InvariantError(f"[{self.plan.place}] has no rows to look at")
+        return self.rows
+
+    def release(self) -> None:
+        if self.rows is not None:
+            self.rows.unpersist()
 
     def total(self, what: str) -> int:
         return sum(int(getattr(one, what)) for one in self.counted)
@@ -52,30 +66,32 @@ def file_place(uri: str) -> str:
 
 
 def judged(
-    plan: TargetPlan, conformed: DataFrame, deliveries: Sequence[Delivery], *, order: Order, settings: Settings, history: Mapping[date, int]
-) -> Verdict:
-    """Check conformed rows and their deliveries; nothing is written. history: rows of the feed × table by earlier dates."""
+    plan: TargetPlan, conformed: DataFrame | None, deliveries: Sequence[Delivery], *, order: Order, settings: Settings, history: Mapping[date, int],
+    keep: Path | None = None,
+) -> Verdict:  # fmt: skip
+    """Check conformed rows and their deliveries; nothing is written. conformed: None where every delivery is
+    empty. history: rows of the feed × table by earlier dates.
+    """
     rules = checks.rules_of(plan, order.waivers)
-    rows = checks.flagged(conformed, plan, rules).persist()
-    counted = checks.count(rows, plan)
-    outcomes = []
-    if counted:
-        outcomes += quality.check_rows(rows, rules, feed=plan.feed_name, table=plan.table, flag=checks.FLAG)
-    outcomes += _delivery_outcomes(plan, counted, deliveries, limits=quality.limits(settings), settings=settings, history=history)
+    rows = checks.flagged(conformed, plan, rules).persist() if conformed is not None else None
+    counted = checks.count(rows, plan) if rows is not None else []
+    outcomes: list[Outcome] = []
+    if rows is not None and counted:
+        outcomes += quality.check_rows(rows, rules, feed=plan.feed_name, table=plan.table, flag=checks.FLAG, keep=keep)
+    outcomes += _delivery_outcomes(plan, counted, deliveries, limits=quality.limits(settings), settings=settings, history=history, keep=keep)
     return Verdict(plan=plan, rows=rows, counted=tuple(counted), outcomes=tuple(outcomes), deliveries=tuple(deliveries))
 
 
 def _delivery_outcomes(
     plan: TargetPlan, counted: Sequence[Counted], deliveries: Sequence[Delivery], *, limits: DeliveryLimits, settings: Settings,
-    history: Mapping[date, int],
+    history: Mapping[date, int], keep: Path | None,
 ) -> list[Outcome]:  # fmt: skip
     from expectations.suites.deliveries import suite_of_deliveries, suite_of_files
 
-    name = plan.table.full_name
     by_day = _by_day(plan, counted, deliveries, limits=limits, history=history, days=settings.quality.volume_history_days)
-    of_files = quality.check_deliveries(suite_of_files(plan.feed_name, name), _by_file(plan, counted, deliveries), feed=plan.feed_name, table=plan.table)
-    suite = suite_of_deliveries(plan.feed_name, name, limits)
-    return [*of_files, *quality.check_deliveries(suite, by_day, feed=plan.feed_name, table=plan.table)]
+    by_file, suite = _by_file(plan, counted, deliveries), suite_of_deliveries(plan.feed_name, plan.table.name, limits)
+    of_files = quality.check_deliveries(suite_of_files(plan.feed_name, plan.table.name), by_file, feed=plan.feed_name, table=plan.table, keep=keep)
+    return [*of_files, *quality.check_deliveries(suite, by_day, feed=plan.feed_name, table=plan.table, keep=keep)]
 
 
 def _by_file(plan: TargetPlan, counted: Sequence[Counted], deliveries: Sequence[Delivery]) -> pd.DataFrame:
@@ -115,7 +131,7 @@ def _figures(
     rows, aside = _sum(counted, "rows_in"), _sum(counted, "quarantined")
     share = aside / rows if rows else 0.0
     figures: dict[str, Any] = {
-        "quarantined_share": share, "quarantined_share_of_many": share if aside > limits.small_rows else 0.0, "duplicates": _sum(counted, "duplicates"),
+        "quarantined_share": share, "quarantined_share_of_many": share if _is_many(aside, rows, limits) else 0.0, "duplicates": _sum(counted, "duplicates"),
     }  # fmt: skip
     if delivery.control is not None and plan.feed.control_sum and not _sum(counted, "unread_amounts"):
         # In hundredths: whole numbers up to 2^53 are exact in a double.
@@ -125,6 +141,11 @@ def _figures(
         figures["days_behind"] = (delivery.business_date - newest).days if newest else None
         figures["volume_ratio"] = _ratio(delivery.business_date, volumes, days)
     return figures
+
+
+def _is_many(aside: int, rows: int, limits: DeliveryLimits) -> bool:
+    """Enough rows to speak of a share: more than a few, or a small delivery of which nothing is sound."""
+    return aside > limits.small_rows or (aside == rows and rows >= WHOLE_ROWS)
 
 
 def _ratio(day: date, volumes: Mapping[date, int], days: int) -> float | None:
