@@ -54,7 +54,7 @@ CHURN = Model(
 
 VALUE = Model(
     name="value", title="Value over 12 months", title_zh="未来12个月价值", kind=Kind.MONEY, label="value_12m", purpose="marketing",
-    baseline="value__margin_365d", baseline_title="last 12 months' margin carried forward",
+    baseline="value__margin_12m", baseline_title="last 12 months' margin carried forward",
     scores=scores.VALUE, score="value_12m", decimals=2, high=0.8, medium=0.5,
 )  # fmt: skip
 

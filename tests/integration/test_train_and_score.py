@@ -40,9 +40,9 @@ def known() -> pd.DataFrame:
     random = np.random.default_rng(5)
     rows = pd.DataFrame([(key, day) for day in MONTHS for key in range(1, CUSTOMERS + 1)], columns=["customer_key", "as_of_date"])
     rows["dormancy__dormant_days"] = random.integers(0, 90, len(rows))
-    rows["value__margin_365d"] = np.round(random.standard_t(3, len(rows)) * 300 + 400, 2)
+    rows["value__margin_12m"] = np.round(random.standard_t(3, len(rows)) * 300 + 400, 2)
     leaves = random.random(len(rows)) < 1 / (1 + np.exp(6 - rows["dormancy__dormant_days"] / 12))
-    earns = (90 * rows["value__margin_365d"] + random.normal(0, 5000, len(rows))).round()  # minor units
+    earns = (90 * rows["value__margin_12m"] + random.normal(0, 5000, len(rows))).round()  # minor units
     return rows.assign(churn=leaves.astype("int64"), value=earns.astype("int64"))
 
 
@@ -167,7 +167,7 @@ def test_the_gate_keeps_the_champion_and_says_why(churn: dict, home: Settings, c
             "models": home.models.model_copy(update={"rounds": 61, "gate": home.models.gate.model_copy(update={"churn_auc_min": 0.999})})
         }
     )
-    report = train.train(context_of("train", "churn", settings=strict, generation=2), CHURN)
+    report = train.trained(context_of("train", "churn", settings=strict, generation=2), CHURN)
     assert not report.figures["gate"]["passed"]
     assert "must be at least 0.999" in report.figures["gate"]["because"][0]
     assert report.figures["registered"]["version"] == "0002"
@@ -212,8 +212,8 @@ def test_a_feature_that_means_something_else_is_refused_by_name(churn: dict, hom
 
     facts = dict(tracking.load(home, tracking.champion(home, "churn")).facts)
     used.refuse_changed("models:/churn/1", facts)
-    changed = {**facts, "spec_hashes": {**facts["spec_hashes"], "value__margin_365d": "0000"}}
-    with pytest.raises(ConfigurationError, match=r"\['value__margin_365d'\] \(1 of \d+ features\)") as refused:
+    changed = {**facts, "spec_hashes": {**facts["spec_hashes"], "value__margin_12m": "0000"}}
+    with pytest.raises(ConfigurationError, match=r"\['value__margin_12m'\] \(1 of \d+ features\)") as refused:
         used.refuse_changed("models:/churn/1", changed)
     assert refused.value.exit_code == 10
 
@@ -222,7 +222,7 @@ def test_trees_fitted_on_spark_rank_like_those_of_the_driver(bank: None, context
     material = draw(context_of("train", "churn"), CHURN)
     rows = material.frame.where("split = 'train'")
     shape = boosting.Shape(objective="binary:logistic", rounds=20, depth=3, learning_rate=0.2, seed=1)
-    names = ["dormancy__dormant_days", "value__margin_365d", "tenure__tenure_days"]
+    names = ["dormancy__dormant_days", "value__margin_12m", "tenure__tenure_days"]
     test = boosting.matrix(material.pandas("test"), names)
     local, spread = (
         boosting.predict(boosting.fit(rows, trainer=trainer, features=names, shape=shape, order=["customer_key", "as_of_date"]), test)

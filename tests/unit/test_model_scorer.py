@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,10 +13,11 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 
 from expectations.contracts.scores import REASON_CODES, REASONS
+from features import catalogue as feature_catalogue
 from jobs.errors import UsageError
-from jobs.models import boosting, calibration, catalogue, gate, metrics, reasons, scorer, training
+from jobs.models import boosting, calibration, catalogue, gate, metrics, reasons, scorer, training, used
 
-FEATURES = ("dormancy__dormant_days", "balances__aum_eod", "value__margin_365d", "channels__login_count_30d", "tenure__tenure_days")
+FEATURES = ("dormancy__dormant_days", "balances__aum_eod", "value__margin_12m", "channels__login_count_30d", "tenure__tenure_days")
 SHAPE = {"rounds": 60, "depth": 3, "learning_rate": 0.1, "seed": 1}
 LIMITS = SimpleNamespace(
     churn_auc_min=0.7, churn_top_decile_lift_min=2.0, churn_calibration_error_max=0.03,
@@ -28,7 +30,7 @@ def bank(rows: int, seed: int, model: catalogue.Model) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     quiet, margin = random.exponential(20, rows), random.standard_t(3, rows) * 400 + 300
     frame = pd.DataFrame({
-        "dormancy__dormant_days": quiet, "balances__aum_eod": margin * 40 + random.normal(0, 2000, rows), "value__margin_365d": margin,
+        "dormancy__dormant_days": quiet, "balances__aum_eod": margin * 40 + random.normal(0, 2000, rows), "value__margin_12m": margin,
         "channels__login_count_30d": random.poisson(6, rows).astype(float), "tenure__tenure_days": random.integers(90, 5000, rows).astype(float),
     })  # fmt: skip
     frame.loc[random.random(rows) < 0.05, "channels__login_count_30d"] = np.nan
@@ -142,6 +144,37 @@ def test_the_strongest_reasons_are_positive_and_in_order() -> None:
 )  # fmt: skip
 def test_features_tell_a_reason(feature: str, code: str) -> None:
     assert reasons.reason_of(feature) == code
+
+
+@pytest.mark.parametrize("model", catalogue.MODELS, ids=lambda model: model.name)
+def test_models_stand_on_what_the_catalogue_declares(model: catalogue.Model) -> None:
+    names = used.usable(model)
+    assert model.baseline in names
+    assert len(names) > 60
+    assert {feature_catalogue.feature(name).type for name in names}.isdisjoint({"string"})
+    assert all(model.purpose in feature_catalogue.feature(name).purposes for name in names)
+    assert model.label in [label.name for label in feature_catalogue.LABELS]
+    assert model.score in model.scores.column_names
+    assert model.band in model.scores.column_names
+
+
+def test_every_feature_group_has_a_reason() -> None:
+    assert {group.name for group in feature_catalogue.GROUPS} <= set(reasons.OF_GROUP)
+
+
+def test_a_feature_is_known_by_what_it_means_and_not_by_its_title(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "activity__txn_count_90d"
+    group, feature = feature_catalogue.FEATURES[name]
+    trained = used.facts([name, "value__margin_12m"])
+    assert (trained["group_versions"], used.changed(trained)) == ({"activity": 1, "value": 1}, [])
+
+    for change, found in (({"title": "Renamed"}, []), ({"sql": f"{feature.sql} + 1"}, [name]), ({"type": "double"}, [name])):
+        monkeypatch.setitem(feature_catalogue.FEATURES, name, (group, replace(feature, **change)))
+        used.spec_hash.cache_clear()
+        assert used.changed(trained) == found
+    monkeypatch.delitem(feature_catalogue.FEATURES, name)
+    used.spec_hash.cache_clear()
+    assert used.changed(trained) == [name], "a feature that is gone"
 
 
 def test_reasons_have_texts_in_both_languages() -> None:
