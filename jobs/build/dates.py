@@ -46,5 +46,10 @@ def in_dates(column: str, dates: Iterable[date]) -> str:
 
 def between(column: str, since: date, until: date) -> str:
     """SQL for `column` within [since, until], partitions pruned."""
+    return f"month >= {month_of(since)} and month <= {month_of(until)} and {within(column, since, until)}"
+
+
+def within(column: str, since: date, until: date) -> str:
+    """SQL for `column` within [since, until], for frames without the partition column."""
     # Not BETWEEN: Delta can't resolve it in a replaceWhere.
-    return f"month >= {month_of(since)} and month <= {month_of(until)} and {column} >= date'{since}' and {column} <= date'{until}'"
+    return f"{column} >= date'{since}' and {column} <= date'{until}'"

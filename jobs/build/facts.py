@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from expectations.contracts import core
 from features import margin, spine, tiles, windows
+from features.engine import Core
 from features.sources.balance import BALANCE
 from features.sources.channel import CHANNEL
 from features.sources.credit import CREDIT
-from features.sources.holding import PLAN
 from features.sources.instalment import LOAN_INSTALMENT, PLAN_INSTALMENT
 from features.sources.transaction import TRANSACTION
 from jobs import tables
@@ -24,13 +24,13 @@ from jobs.build.dates import between
 from jobs.errors import InputNotReadyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
     from pyspark.sql import DataFrame
 
     from expectations.contracts.types import Table
-    from features.spec import Source, Wanted
+    from features.spec import Source
     from jobs.context import JobContext
 
 INPUTS = (
@@ -45,16 +45,24 @@ FRESH_DAYS = 7
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts for as-of dates within [first, last]; frames are lazy, small reference data is collected once."""
+    """Facts for as-of dates within [first, last]; frames are lazy, small reference data is collected once.
+
+    reach: days before an as-of date that are seen, itself included.
+    """
 
     context: JobContext
     first: date
     last: date
+    reach: int = windows.LONGEST_WINDOW
 
     @property
     def since(self) -> date:
-        """First business date that the longest window of the first as-of date sees."""
-        return self.first - timedelta(days=windows.LONGEST_WINDOW - 1)
+        """First business date that the first as-of date sees."""
+        return self.first - timedelta(days=self.reach - 1)
+
+    def opening(self, source: Source) -> date:
+        """First business date of the source's tiles: levels start from an opening one, events do not."""
+        return self.since - timedelta(days=OPENING_DAYS) if source is BALANCE else self.since
 
     def _current(self, table: Table, since: date) -> DataFrame:
         frame = tables.current(tables.read_or_empty(self.context, table), table)
@@ -82,32 +90,18 @@ class Facts:
         products = [(row[0], row[1]) for row in first_images.collect()]
         return tiles.price_frame(self.context.spark, margin.prices(products, self.rates))
 
-    def spine(self, dates: DataFrame) -> DataFrame:
-        """Grain: customer × as_of_date, see features.spine."""
-        return spine.spine(tables.read(self.context, core.CUSTOMER), dates, self.owners)
+    def core(self, day_tiles: Mapping[str, DataFrame] | None = None) -> Core:
+        """The facts for the engine; tiles come from `day_tiles` where given, else from core tables."""
+        return Core(
+            customers=tables.read(self.context, core.CUSTOMER), account_parties=self._images(core.ACCOUNT_PARTY),
+            accounts=self._images(core.ACCOUNT), products=self._images(core.PRODUCT),
+            deposit_plans=self._current(core.DEPOSIT_PLAN, self.since), owners=self.owners,
+            tiles=lambda source: day_tiles[source.name] if day_tiles and source.name in day_tiles else self.tiles(source),
+        )  # fmt: skip
 
     def tiles(self, source: Source) -> DataFrame:
         """The source's day tiles over all business dates that the as-of dates see."""
         return _TILES[source.name](self)
-
-    def measures(self, source: Source, items: Sequence[Wanted], dates: DataFrame, day_tiles: DataFrame | None = None) -> DataFrame:
-        """Grain: customer × as_of_date with facts of the source."""
-        return windows.measures(self._seen(source, dates, self.tiles(source) if day_tiles is None and source.columns else day_tiles), items)
-
-    def _seen(self, source: Source, dates: DataFrame, day_tiles: DataFrame | None) -> DataFrame:
-        if day_tiles is None:
-            return self._states(source, dates)
-        if source is BALANCE:
-            return windows.seen_steps(windows.balance_steps(day_tiles, self.owners), dates)
-        if source is CREDIT:
-            return windows.seen_steps(windows.credit_steps(day_tiles, self.owners), dates)
-        return windows.seen_events(day_tiles, source, dates, self.owners)
-
-    def _states(self, source: Source, dates: DataFrame) -> DataFrame:
-        if source is PLAN:
-            return windows.seen_plans(self._current(core.DEPOSIT_PLAN, self.since), dates, self.owners)
-        parties, accounts, products = (self._images(table) for table in (core.ACCOUNT_PARTY, core.ACCOUNT, core.PRODUCT))
-        return windows.seen_holdings(parties, accounts, products, dates, self.owners)
 
     # --- tiles per source
 
@@ -118,7 +112,7 @@ class Facts:
         return tiles.channel_tiles(self._current(core.CHANNEL_EVENT, self.since), tiles.unit_cost_frame(self.context.spark, self.rates))
 
     def balance_tiles(self) -> DataFrame:
-        balances = self._current(core.BALANCE_DAILY, self.since - timedelta(days=OPENING_DAYS))
+        balances = self._current(core.BALANCE_DAILY, self.opening(BALANCE))
         assets = tiles.account_products(self._images(core.ACCOUNT), self._images(core.PRODUCT))
         return tiles.balance_tiles(balances, assets, self.prices)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features import catalogue, spine, windows
+from features import catalogue, engine, windows
+from features.sources.credit import CREDIT
 from features.spec import Empty
 from jobs import runner, tables
-from jobs.build.dates import add_month_ends_argument, as_of_dates, between
+from jobs.build.dates import add_month_ends_argument, as_of_dates, between, within
 from jobs.build.facts import INPUTS, Facts, covered
 from jobs.context import JobReport
 from jobs.errors import DataRejectedError, InvariantError
@@ -42,8 +43,8 @@ def build(context: JobContext) -> JobReport:
     """Spine → tiles → measures → features → check → tables. Raises InputNotReadyError, DataRejectedError."""
     dates = covered(context, as_of_dates(context.request))
     facts = Facts(context, dates[0], dates[-1])
-    day_tiles, written = _tiles(context, facts, keep=len(dates) > 1)
-    wide = _wide(facts, dates, day_tiles).persist()
+    day_tiles, written = _tiles(context, facts)
+    wide = engine.features_of(facts.core(day_tiles), dates).persist()
     try:
         rows = check(wide)
         written += [tables.append_revisions(context, group.table, wide.select(*group.table_columns)) for group in catalogue.GROUPS]
@@ -52,27 +53,25 @@ def build(context: JobContext) -> JobReport:
     return _report(written, rows=rows, dates=dates)
 
 
-def _tiles(context: JobContext, facts: Facts, *, keep: bool) -> tuple[dict[str, DataFrame], list[Written]]:
-    """The tiles that the windows are taken from, and what was stored of them: the requested dates."""
-    first = facts.since if keep else facts.last
-    frames = {source.name: facts.tiles(source) for source in catalogue.TILED}
-    written = [_store(context, source, frames[source.name], first, facts.last) for source in catalogue.TILED]
-    return frames, written
+def _tiles(context: JobContext, facts: Facts) -> tuple[dict[str, DataFrame], list[Written]]:
+    """The tiles that the windows are taken from, and what was stored of them.
+
+    A night stores its own day and takes the windows from core, so that late rows of earlier days are in them. A range
+    stores everything its windows see and reads it back: each tile is made once.
+    """
+    if facts.first == facts.last:
+        night = Facts(context, facts.last, facts.last, reach=1)
+        return {}, [_store(context, source, night, since=facts.last) for source in catalogue.TILED]
+    whole = [source for source in catalogue.TILED if source is not CREDIT]
+    written = [_store(context, source, facts, since=facts.opening(source)) for source in whole]
+    stored = {source.name: tables.read(context, source.table).where(between("business_date", facts.opening(source), facts.last)) for source in whole}
+    return stored, [*written, _store(context, CREDIT, facts, since=facts.since)]
 
 
-def _store(context: JobContext, source: Source, frame: DataFrame, since: date, until: date) -> Written:
-    kept = frame.where(f"business_date >= date'{since}' and business_date <= date'{until}'").select(*(c.name for c in source.table.columns))
-    return tables.replace(context, source.table, kept, where=between("business_date", since, until), may_be_empty=True)
-
-
-def _wide(facts: Facts, dates: Sequence[date], day_tiles: dict[str, DataFrame]) -> DataFrame:
-    """Grain: customer × as_of_date; every feature of the catalogue by its full name."""
-    as_of = spine.dates_frame(facts.context.spark, dates)
-    measured = [
-        (facts.measures(source, items, as_of, day_tiles.get(source.name)), items)
-        for source in catalogue.SOURCES if (items := catalogue.wanted(source))
-    ]  # fmt: skip
-    return windows.assemble(facts.spine(as_of), measured, catalogue.GROUPS)
+def _store(context: JobContext, source: Source, facts: Facts, *, since: date) -> Written:
+    where = between("business_date", since, facts.last)
+    kept = facts.tiles(source).where(within("business_date", since, facts.last)).select(*(c.name for c in source.table.columns))
+    return tables.replace(context, source.table, kept, where=where, may_be_empty=True)
 
 
 def check(wide: DataFrame) -> int:

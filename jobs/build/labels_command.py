@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from expectations.contracts import core
-from features import catalogue, labelling, spine, windows
+from features import catalogue, engine
 from jobs import ledger, runner, tables
 from jobs.build.dates import add_month_ends_argument, as_of_dates, in_dates
 from jobs.build.facts import INPUTS, Facts, covered
@@ -18,14 +18,12 @@ from jobs.context import JobReport
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Sequence
     from datetime import date
 
     from pyspark.sql import DataFrame
 
     from conf.settings import Settings
     from features.labelling import Label
-    from features.spec import Wanted
     from jobs.context import JobContext, Request
     from jobs.tables import Written
 
@@ -48,7 +46,7 @@ def build(context: JobContext) -> JobReport:
     written: list[Written] = []
     counts: dict[str, int] = {}
     for label in catalogue.LABELS:
-        frame = label_frame(facts, label, dates, last_loaded).persist()
+        frame = engine.labels_of(facts.core(), label, dates, last_loaded=last_loaded).persist()
         written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates)))
         counts |= _counts(label, frame)
         frame.unpersist()
@@ -66,32 +64,6 @@ def _last_loaded(context: JobContext) -> date:
     assert row is not None  # an aggregate without groups has one row
     last: date = row[0]
     return last
-
-
-def label_frame(facts: Facts, label: Label, dates: Sequence[date], last_loaded: date) -> DataFrame:
-    """Grain: customer × as_of_date; columns of the label's table."""
-    as_of = spine.dates_frame(facts.context.spark, dates)
-    observed = windows.with_measures(facts.spine(as_of), _measured(facts, label.conditions, as_of))
-    known = [day for day in dates if label.is_complete(day, last_loaded)]
-    return labelling.label(label, observed, _outcomes(facts, label, known), last_loaded=last_loaded)
-
-
-def _outcomes(facts: Facts, label: Label, dates: Sequence[date]) -> DataFrame:
-    """Grain: customer of the spine × as_of_date who is nobody else's at the end of the outcome; with `outcome`."""
-    from pyspark.sql import functions as F
-
-    horizon = timedelta(days=label.horizon_days)
-    ends = spine.dates_frame(facts.context.spark, [day + horizon for day in dates])
-    customers = facts.spine(spine.dates_frame(facts.context.spark, dates))
-    followed = spine.still_themselves(customers.withColumn("as_of_date", F.date_add("as_of_date", label.horizon_days)), facts.owners)
-    measured = windows.with_measures(followed, _measured(facts, (label.outcome,), ends))
-    at_start = F.date_sub("as_of_date", label.horizon_days).alias("as_of_date")
-    return measured.select("customer_key", at_start, F.expr(label.outcome).alias("outcome"))
-
-
-def _measured(facts: Facts, sqls: tuple[str, ...], dates: DataFrame) -> list[tuple[DataFrame, Sequence[Wanted]]]:
-    wanted = [(source, source.wanted_by(sqls)) for source in catalogue.SOURCES]
-    return [(facts.measures(source, items, dates), items) for source, items in wanted if items]
 
 
 def _counts(label: Label, frame: DataFrame) -> dict[str, int]:

@@ -1,0 +1,88 @@
+"""Core facts × as-of dates → features and labels. Pure: frames in, frames out; jobs reads and writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from features import labelling, windows
+from features.catalogue import GROUPS, SOURCES
+from features.sources.balance import BALANCE
+from features.sources.credit import CREDIT
+from features.sources.holding import PLAN
+from features.spec import Kind
+from features.spine import dates_frame, spine, still_themselves
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
+    from pyspark.sql import DataFrame
+
+    from features.labelling import Label
+    from features.spec import FeatureGroup, Source, Wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """What is known: images of customers, account_parties, accounts and products; current deposit plans; day tiles.
+
+    tiles: the tiles of a source, over all business dates that the as-of dates see. owners: features.spine.ownership_frame.
+    """
+
+    customers: DataFrame
+    account_parties: DataFrame
+    accounts: DataFrame
+    products: DataFrame
+    deposit_plans: DataFrame
+    tiles: Callable[[Source], DataFrame]
+    owners: DataFrame | None = None
+
+    def spine(self, dates: DataFrame) -> DataFrame:
+        """Grain: open customer × as_of_date, see features.spine."""
+        return spine(self.customers, dates, self.owners)
+
+    def seen(self, source: Source, dates: DataFrame) -> DataFrame:
+        """Grain: fact × as_of_date that sees it."""
+        if source is BALANCE:
+            return windows.seen_steps(windows.balance_steps(self.tiles(source), self.owners), dates)
+        if source is CREDIT:
+            return windows.seen_steps(windows.credit_steps(self.tiles(source), self.owners), dates)
+        if source is PLAN:
+            return windows.seen_plans(self.deposit_plans, dates, self.owners)
+        if source.kind is Kind.STATES:
+            return windows.seen_holdings(self.account_parties, self.accounts, self.products, dates, self.owners)
+        return windows.seen_events(self.tiles(source), source, dates, self.owners)
+
+    def measured(self, sqls: Sequence[str], dates: DataFrame) -> list[tuple[DataFrame, Sequence[Wanted]]]:
+        """Per source the measures that the expressions speak of; grain customer × as_of_date with facts."""
+        wanted = [(source, source.wanted_by(tuple(sqls))) for source in SOURCES]
+        return [(windows.measures(self.seen(source, dates), items), items) for source, items in wanted if items]
+
+
+def features_of(core: Core, dates: Sequence[date], groups: Sequence[FeatureGroup] = GROUPS) -> DataFrame:
+    """Grain: open customer × as_of_date; every feature of the groups by its full name. One pass over each source."""
+    as_of = dates_frame(core.customers.sparkSession, dates)
+    sqls = [sql for group in groups for sql in group.sqls]
+    return windows.assemble(core.spine(as_of), core.measured(sqls, as_of), groups)
+
+
+def labels_of(core: Core, label: Label, dates: Sequence[date], *, last_loaded: date) -> DataFrame:
+    """Grain: open customer × as_of_date; columns of the label's table. Outcomes after last_loaded are censored."""
+    as_of = dates_frame(core.customers.sparkSession, dates)
+    observed = windows.with_measures(core.spine(as_of), core.measured(label.conditions, as_of))
+    known = [day for day in dates if label.is_complete(day, last_loaded)]
+    return labelling.label(label, observed, _outcomes(core, label, known), last_loaded=last_loaded)
+
+
+def _outcomes(core: Core, label: Label, dates: Sequence[date]) -> DataFrame:
+    """Grain: customer of the spine × as_of_date who is nobody else's at the end of the outcome; with `outcome`."""
+    spark = core.customers.sparkSession
+    ends = dates_frame(spark, [day + timedelta(days=label.horizon_days) for day in dates])
+    at_end = core.spine(dates_frame(spark, dates)).withColumn("as_of_date", F.date_add("as_of_date", label.horizon_days))
+    measured = windows.with_measures(still_themselves(at_end, core.owners), core.measured([label.outcome], ends))
+    at_start = F.date_sub("as_of_date", label.horizon_days).alias("as_of_date")
+    return measured.select("customer_key", at_start, F.expr(label.outcome).alias("outcome"))

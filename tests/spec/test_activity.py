@@ -1,0 +1,82 @@
+"""Activity: what the customer did, when last, how often. A window of 30 days at 31 January holds 2 to 31 January."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_windows_hold_the_last_days_and_not_the_one_before(one):
+    row = one("activity", "2026-01-31", transactions="""
+        business_date | amount
+        2026-01-31    | 10
+        2026-01-02    | 20
+        2026-01-01    | 40
+        2025-11-02    | 80
+        2025-02-01    | 160
+        2025-01-31    | 320
+        2026-02-01    | 640
+    """)  # fmt: skip
+    # 1 January is 30 days back and out of 30; 3 November would be the first of 90; 1 February 2025 the first of 365.
+    assert (row["out_sum_7d"], row["out_sum_30d"], row["out_sum_90d"], row["out_sum_365d"]) == (10, 30, 70, 310)
+    assert (row["txn_count_7d"], row["txn_count_30d"], row["txn_count_90d"], row["txn_count_180d"], row["txn_count_365d"]) == (1, 2, 3, 4, 5)
+
+
+def test_only_what_the_customer_did_counts_as_activity(one):
+    row = one("activity", "2026-01-31", transactions="""
+        business_date | direction | amount | type           | is_customer_initiated
+        2026-01-20    | out       | 30     | purchase       | true
+        2026-01-20    | out       | 50     | purchase       | true
+        2026-01-25    | out       | 5      | fee            | false
+        2026-01-28    | in        | 9000   | salary         | false
+    """)  # fmt: skip
+    assert (row["txn_count_30d"], row["active_days_30d"], row["days_since_last"]) == (2, 1, 11)  # 31 - 20
+    assert (row["out_sum_30d"], row["in_sum_30d"]) == (85, 9000)  # all debits, all credits
+    assert (row["ticket_mean_90d"], row["ticket_largest_90d"]) == (40, 50)  # (30 + 50) / 2
+
+
+def test_trend_and_silence_are_told_against_habit(one):
+    row = one("activity", "2026-01-31", transactions="""
+        business_date | amount
+        2026-01-21    | 1
+        2026-01-01    | 1
+        2025-12-12    | 1
+        2025-11-22    | 1
+    """)  # fmt: skip
+    # Every 20 days: 1 transaction in 30 days, 4 in 90. 1 × 3 / 4.
+    assert row["txn_count_trend"] == pytest.approx(0.75)
+    # 10 days of silence, mean gap (70 - 10) / 3 = 20 days.
+    assert row["silence_ratio"] == pytest.approx(0.5)
+
+
+def test_weeks_and_months_are_counted_back_from_the_date(one):
+    row = one("activity", "2026-01-31", transactions="""
+        business_date | amount
+        2026-01-31    | 1
+        2026-01-25    | 1
+        2026-01-24    | 1
+        2025-08-03    | 1
+        2025-08-02    | 1
+    """)  # fmt: skip
+    # Weeks: 25..31 January; 18..24 January; the 26th is 3..9 August; 2 August is 182 days back and out.
+    assert row["active_weeks_182d"] == 3
+    # Stretches of 31 days: ages 0, 6, 7 in the first; 181 and 182 in the sixth.
+    assert row["active_months_365d"] == 2
+
+
+def test_a_customer_without_transactions_has_a_row(one):
+    row = one("activity", "2026-01-31")
+    assert (row["txn_count_90d"], row["out_sum_90d"], row["active_days_365d"]) == (0, 0, 0)
+    assert (row["days_since_last"], row["ticket_mean_90d"], row["txn_count_trend"], row["silence_ratio"]) == (None, None, None, None)
+
+
+def test_a_leap_day_is_a_day_and_a_range_is_one_pass(bank):
+    rows = bank(transactions="""
+        business_date | amount
+        2024-02-29    | 1
+        2023-03-02    | 2
+        2023-03-01    | 4
+    """).features("activity", "2024-02-29", "2024-03-31", "2025-02-27", "2025-02-28")  # fmt: skip
+    # 365 days that end with 29 February 2024 begin with 2 March 2023; 28 February 2025 sees from 1 March 2024 on.
+    assert {day: row["out_sum_365d"] for (_, day), row in rows.items()} == {
+        "2024-02-29": 3, "2024-03-31": 1, "2025-02-27": 1, "2025-02-28": 0,
+    }  # fmt: skip

@@ -1,0 +1,84 @@
+"""Balances: a balance holds until the next one, means are weighted by days."""
+
+from __future__ import annotations
+
+import pytest
+
+TWO_ACCOUNTS = """
+    account_key | product_code
+    1           | D01
+    2           | T12
+"""
+
+
+def test_means_are_weighted_by_the_days_a_balance_held(one):
+    row = one("balances", "2026-01-31", accounts="account_key\n1", balances="""
+        business_date | balance
+        2025-12-31    | 3000
+        2026-01-12    | 6000
+        2026-01-31    | 9000
+    """)  # fmt: skip
+    # 30 days, 2 to 31 January: 10 days of 3,000 (2..11), 19 of 6,000 (12..30), 1 of 9,000.
+    assert row["aum_mad_30d"] == pytest.approx((10 * 3000 + 19 * 6000 + 9000) / 30)  # 5,100
+    # 90 days: nothing before 31 December, 12 days of 3,000 (31 December to 11 January).
+    assert row["aum_mad_90d"] == pytest.approx((12 * 3000 + 19 * 6000 + 9000) / 90)
+    assert row["aum_eod"] == 9000
+    assert row["aum_change_30d"] == 9000 - 3000  # 1 January still held 3,000
+
+
+def test_a_gap_of_months_keeps_the_last_balance(one):
+    row = one("balances", "2026-01-31", accounts="account_key\n1", balances="""
+        business_date | balance
+        2025-03-31    | 1200
+    """)  # fmt: skip
+    assert (row["aum_eod"], row["aum_mad_30d"], row["aum_mad_180d"]) == (1200, 1200, 1200)
+    assert row["aum_mad_365d"] == pytest.approx(1200 * 307 / 365)  # 31 March 2025 to 31 January 2026: 307 days
+    assert row["aum_trend"] == pytest.approx(0)
+
+
+def test_accounts_add_up_and_the_mix_is_told(one):
+    row = one("balances", "2026-01-31", accounts=TWO_ACCOUNTS, balances="""
+        account_key | business_date | balance
+        1           | 2026-01-01    | 1000
+        2           | 2026-01-01    | 3000
+        1           | 2026-01-10    | 500
+        2           | 2026-01-20    | 9500
+    """)  # fmt: skip
+    assert (row["aum_eod"], row["demand_share"], row["term_share"], row["wealth_share"]) == (10000, 0.05, 0.95, 0)
+    # 4,000, then 3,500 from the 10th, then 10,000.
+    assert row["aum_highest_90d"] == 10000
+    assert row["aum_drawdown_90d"] == 0
+    # Largest fall: 500 on the 10th. Mean of 90 days: (9 × 4,000 + 10 × 3,500 + 12 × 10,000) / 90.
+    assert row["largest_fall_ratio"] == pytest.approx(500 / (191000 / 90))
+
+
+def test_a_fall_from_the_peak_and_empty_days(one):
+    row = one("balances", "2026-01-31", accounts="account_key\n1", balances="""
+        business_date | balance
+        2025-12-01    | 8000
+        2026-01-22    | 99
+        2026-01-31    | 2000
+    """)  # fmt: skip
+    assert row["aum_drawdown_90d"] == pytest.approx(1 - 2000 / 8000)
+    assert row["nearly_empty_days_90d"] == 9  # 22 to 30 January
+
+
+def test_loans_are_no_assets_and_customers_without_accounts_have_a_row(one):
+    row = one("balances", "2026-01-31", accounts="account_key | product_code\n7 | L01", balances="""
+        account_key | business_date | balance
+        7           | 2026-01-01    | 50000
+    """)  # fmt: skip
+    assert (row["aum_eod"], row["aum_mad_90d"], row["aum_change_30d"]) == (0, 0, 0)
+    assert (row["aum_trend"], row["aum_highest_90d"], row["demand_share"]) == (None, None, None)
+
+
+def test_an_account_that_changes_hands_takes_its_balance_along(bank):
+    rows = bank(customers="customer_key\n1\n2", accounts="account_key\n1", balances="""
+        customer_key | business_date | balance
+        1            | 2026-01-01    | 1000
+        2            | 2026-01-11    | 1000
+    """).features("balances", "2026-01-31")  # fmt: skip
+    assert rows[1, "2026-01-31"]["aum_eod"] == 0
+    assert rows[2, "2026-01-31"]["aum_eod"] == 1000
+    assert rows[1, "2026-01-31"]["aum_mad_30d"] == pytest.approx(9 * 1000 / 30)  # 2 to 10 January
+    assert rows[2, "2026-01-31"]["aum_mad_30d"] == pytest.approx(21 * 1000 / 30)  # 11 to 31 January

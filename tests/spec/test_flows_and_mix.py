@@ -1,0 +1,87 @@
+"""Spending mix, rhythm, cash flow: what for, when, and where the money goes."""
+
+from __future__ import annotations
+
+from math import log
+
+import pytest
+
+
+def test_categories_and_ways_of_paying(one):
+    row = one("spend_mix", "2026-01-31", transactions="""
+        business_date | type            | amount | mcc_group | channel | is_cross_border
+        2026-01-02    | purchase        | 10     | grocery   | app     |
+        2026-01-03    | purchase        | 10     | grocery   | app     |
+        2026-01-04    | purchase        | 10     | travel    | -       | true
+        2025-12-05    | purchase        | 10     | unheard   | web     |
+        2026-01-06    | cash_withdrawal | 500    | -         | atm     |
+        2026-01-07    | rent            | 3000   | -         | branch  |
+    """)  # fmt: skip
+    assert (row["purchase_count_30d"], row["purchase_count_90d"], row["purchase_sum_90d"]) == (3, 4, 40)
+    assert (row["category_count_90d"], row["grocery_share_90d"], row["travel_share_90d"], row["dining_share_90d"]) == (3, 0.5, 0.25, 0)
+    assert row["category_entropy"] == pytest.approx(-(0.5 * log(0.5) + 2 * 0.25 * log(0.25)))
+    assert row["cash_share_90d"] == pytest.approx(1 / 6)
+    assert row["online_share_90d"] == pytest.approx(3 / 6)
+    assert (row["cross_border_count_90d"], row["pays_rent_90d"], row["pays_tuition_365d"]) == (1, 1, 0)
+
+
+def test_nothing_bought_has_no_mix(one):
+    row = one("spend_mix", "2026-01-31")
+    assert (row["purchase_count_90d"], row["category_count_90d"], row["pays_rent_90d"]) == (0, 0, 0)
+    assert (row["grocery_share_90d"], row["category_entropy"], row["online_share_90d"], row["cash_share_90d"]) == (None, None, None, None)
+
+
+def test_nights_weekends_and_ends_of_months(one):
+    row = one("rhythm", "2026-01-31", transactions="""
+        business_date | local_hour
+        2026-01-31    | 2
+        2026-01-25    | 14
+        2026-01-21    | 5
+        2026-01-01    | 14
+    """)  # fmt: skip
+    # 31 January 2026 is a Saturday, the 25th a Sunday, the 21st a Wednesday, 1 January a Thursday.
+    assert (row["weekend_share_90d"], row["night_share_90d"], row["month_end_share_90d"]) == (0.5, 0.5, 0.25)
+    assert row["weekday_entropy"] == pytest.approx(log(4))
+    # 00-04: one, 04-08: one, 12-16: two.
+    assert row["hour_entropy"] == pytest.approx(-(2 * 0.25 * log(0.25) + 0.5 * log(0.5)))
+    assert row["gap_mean_days"] == 10  # 30 days between the first and the last of four active days
+
+
+def test_without_times_of_day_the_rhythm_of_days_remains(one):
+    row = one("rhythm", "2026-01-31", transactions="business_date | local_hour\n2026-01-31 | -")
+    assert (row["night_share_90d"], row["hour_entropy"], row["weekend_share_90d"], row["weekday_entropy"], row["gap_mean_days"]) == (None, None, 1, 0, None)
+
+
+def test_income_savings_and_money_that_leaves(one):
+    row = one("cash_flow", "2026-01-31", transactions="""
+        business_date | direction | type        | amount | is_customer_initiated | counterparty_bank
+        2026-01-15    | in        | salary      | 9000   | false                 |
+        2025-12-15    | in        | salary      | 9000   | false                 |
+        2025-11-15    | in        | salary      | 12000  | false                 |
+        2026-01-20    | out       | transfer    | 4000   | true                  | CMB
+        2026-01-21    | out       | transfer    | 1000   | true                  | -
+        2026-01-22    | out       | purchase    | 3000   | true                  | -
+        2026-01-23    | in        | transfer    | 2000   | true                  | -
+        2025-12-28    | out       | wealth_buy  | 5000   | true                  | -
+        2026-01-28    | in        | wealth_sell | 1500   | true                  | -
+    """)  # fmt: skip
+    assert (row["income_sum_30d"], row["income_sum_90d"], row["income_months_180d"], row["income_gap_days"]) == (9000, 30000, 3, 16)
+    assert row["income_largest_ratio"] == pytest.approx(12000 / 10000)
+    # 90 days: in 30,000 + 2,000 + 1,500; out 4,000 + 1,000 + 3,000 + 5,000.
+    assert row["net_flow_90d"] == 33500 - 13000
+    assert row["savings_rate_90d"] == pytest.approx(1 - 13000 / 33500)
+    assert row["spend_to_income_90d"] == pytest.approx(3000 / 30000)
+    assert (row["other_bank_out_30d"], row["other_bank_share_90d"]) == (4000, pytest.approx(4000 / 13000))
+    assert row["wealth_net_buy_90d"] == 3500
+
+
+def test_months_with_income_are_calendar_months(one):
+    row = one("cash_flow", "2026-01-31", transactions="""
+        business_date | direction | type   | amount
+        2025-08-01    | in        | salary | 1
+        2025-07-31    | in        | salary | 1
+        2026-01-01    | in        | salary | 1
+        2026-01-31    | in        | salary | 1
+    """)  # fmt: skip
+    # Six months: August 2025 to January 2026. July is out, January counts once.
+    assert row["income_months_180d"] == 2

@@ -1,0 +1,89 @@
+"""Value and dormancy: the margin by its parts, RFM by frozen cuts, and who sleeps."""
+
+from __future__ import annotations
+
+import pytest
+
+RATES = """
+    kind      | code          | value_ppm
+    transfer  | demand        | 20000
+    client    | D01           | 2000
+    transfer  | consumer_loan | 30000
+    client    | L01           | 66500
+    loss      | L01           | 18250
+    unit_cost | app           | 120000
+    unit_cost | branch        | 18000000
+"""
+
+
+def test_the_margin_of_a_year(one):
+    row = one(
+        "value", "2025-12-31", rates=RATES, accounts="account_key\n1",
+        balances="business_date | balance\n2025-01-01 | 100000",
+        credit_accounts="business_date | owed\n2025-10-23 | 20000",
+        transactions="business_date | type | amount | is_customer_initiated\n2025-06-01 | fee | 30 | false",
+        channel_events="business_date | channel\n2025-06-01 | app\n2025-06-02 | app\n2025-06-03 | branch",
+    )  # fmt: skip
+    # Deposit: 100,000 × 365 days × (2 % - 0.2 %) / 365. Loan: 20,000 × 70 days × (6.65 % - 3 %) / 365 = 140.
+    assert row["interest_margin_12m"] == pytest.approx(1800 + 140)
+    assert row["expected_loss_12m"] == pytest.approx(20000 * 70 * 0.01825 / 365)  # 70
+    assert row["cost_to_serve_12m"] == pytest.approx(2 * 0.12 + 18)
+    assert row["fee_365d"] == 30
+    assert row["margin_12m"] == pytest.approx(1940 + 30 - 70 - 18.24)
+
+
+def test_a_rate_counts_from_the_day_it_is_in_force(one):
+    row = one(
+        "value", "2025-12-31", accounts="account_key\n1",
+        rates="""
+        kind     | code   | value_ppm | valid_from | valid_to
+        transfer | demand | 20000     | 2020-01-01 | 2025-10-01
+        transfer | demand | 10000     | 2025-10-01 | -
+        """,
+        balances="business_date | balance\n2025-01-01 | 36500\n2025-10-20 | 36500",
+    )  # fmt: skip
+    # The rate of the day of a balance row holds until the next row: 292 days at 2 %, 73 at 1 %; 100 units a day and percent… 36,500/365 × 1 % = 1.
+    assert row["interest_margin_12m"] == pytest.approx(292 * 2 + 73 * 1)
+
+
+def test_recency_frequency_amount_by_frozen_cuts(one):
+    row = one("value", "2026-01-31", transactions="""
+        business_date | amount
+        2026-01-20    | 400
+        2026-01-10    | 100
+        2025-12-10    | 100
+    """)  # fmt: skip
+    # 11 days ago: within 14 (grade 4); 3 transactions: from 1 (grade 2); 600 units: from 500 (grade 2).
+    assert (row["recency_grade"], row["frequency_grade"], row["amount_grade"], row["rfm_cell"]) == (4, 2, 2, 422)
+
+
+def test_a_customer_of_whom_nothing_is_known_is_worth_nothing_yet(one):
+    row = one("value", "2026-01-31")
+    assert (row["margin_12m"], row["rfm_cell"]) == (0, 111)
+
+
+def test_who_sleeps(bank):
+    rows = bank(customers="""
+        customer_key | opened_on
+        1            | 2020-01-01
+        2            | 2025-12-01
+        3            | 2020-01-01
+        4            | 2020-01-01
+        5            | 2020-01-01
+    """, transactions="""
+        customer_key | business_date | type     | amount
+        3            | 2025-06-01    | purchase | 5
+        4            | 2026-01-01    | rent     | 5
+    """, accounts="account_key\n5", balances="""
+        account_key | customer_key | business_date | balance
+        5           | 5            | 2025-05-01    | 900
+    """).features("dormancy", "2026-01-31")  # fmt: skip
+    told = {customer: (row["is_dormant"], row["is_drowsy"], row["dormant_days"], row["latent_credit"]) for (customer, _), row in rows.items()}
+    assert told == {
+        1: (1, 1, 365, 0),  # silent for a year, nothing left
+        2: (0, 0, 61, 0),  # too new to sleep
+        3: (0, 1, 244, 0),  # silent since June
+        4: (0, 0, 30, 1),  # pays rent, has no loan
+        5: (0, 0, 365, 0),  # silent, but money is left
+    }
+    assert {customer: row["asleep_aum_peak"] for (customer, _), row in rows.items()} == {1: None, 2: None, 3: None, 4: None, 5: 900}
