@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,3 +99,13 @@ def test_the_cluster_profile_submits_the_same_tasks(monkeypatch: pytest.MonkeyPa
         words = {task.task_id: " ".join(task.application_args) for task in dag.tasks if hasattr(task, "application_args")}
         commands = {task.task_id: task.bash_command for task in bag.dags[name].tasks if hasattr(task, "bash_command")}
         assert {task_id: f"exec setpriv --pdeathsig TERM kequn {text}" for task_id, text in words.items()} == commands
+
+
+def test_a_late_run_leaves_a_line_for_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dags.lib import policy
+
+    monkeypatch.setenv("KEQUN_HOME", str(tmp_path))
+    run = {"dag_id": "kequn_ingest", "dag_run_id": "manual__1", "partition_key": "2026-01-31"}
+    policy.report_late(context={"dag_run": run}, minutes=180)
+    line = (conf.load().reports / policy.LATE_FILE).read_text(encoding="utf-8")
+    assert json.loads(line) == {"dag": "kequn_ingest", "run": "manual__1", "key": "2026-01-31", "minutes": 180}
