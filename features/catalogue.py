@@ -33,7 +33,7 @@ GROUPS: tuple[FeatureGroup, ...] = (
     channels.GROUP, credit.GROUP, dormancy.GROUP, value.GROUP,
 )  # fmt: skip
 SOURCES: tuple[Source, ...] = (TRANSACTION, BALANCE, CHANNEL, CREDIT, LOAN_INSTALMENT, PLAN_INSTALMENT, HOLDING, PLAN)
-TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.columns)
+TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_stored)
 
 SEGMENTATIONS: tuple[Segmentation, ...] = (asset_tier.SCHEME, behaviour.SCHEME, risk_value.SCHEME)
 LABELS: tuple[Label, ...] = (churn_inactive_90d.SPEC, value_12m.SPEC)

@@ -79,7 +79,10 @@ class Measure:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where measures come from. `entity` and `date` are the grain of the tiles; `reads` names the core table."""
+    """Where measures come from. `entity` and the business date are the grain of the tiles; `reads` names the core table.
+
+    is_stored: tiles are kept as a table. Where a core row is a tile already (a change of a loan) a copy would tell nothing.
+    """
 
     name: str
     title: str
@@ -89,21 +92,18 @@ class Source:
     measures: tuple[Measure, ...]
     columns: tuple[TileColumn, ...] = ()
     entity: tuple[str, ...] = ("customer_key",)
+    is_stored: bool = False
 
     @cached_property
     def table(self) -> Table:
         """Contract of the stored day tiles."""
-        keys = tuple(
-            Column(name=name, type="string" if name.endswith("_id") else "bigint", description="Entity", nullable=False, sensitivity=Sensitivity.C2)
-            for name in self.entity
-        )
-        owner = () if "customer_key" in self.entity else (Column(name="customer_key", type="bigint", description="Owner", nullable=False),)
+        keys = tuple(Column(name=name, type="bigint", description="Entity", nullable=False, sensitivity=Sensitivity.C2) for name in self.entity)
         return Table(
             layer="features", name=f"tile_{self.name}", title=f"Day tiles: {self.title}", title_zh=f"日切片：{self.title_zh}",
             grain=f"{' × '.join(self.entity)} × business_date", key=(*self.entity, "business_date"), write=Write.REPLACE,
             date="business_date", partition_by=("month",),
             columns=(
-                *keys, *owner,
+                *keys,
                 Column(name="business_date", type="date", description="Bank day", nullable=False),
                 *(Column(name=c.name, type="bigint", description=c.description, sensitivity=Sensitivity.C2) for c in self.columns),
             ),

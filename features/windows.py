@@ -12,7 +12,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from features.sources.balance import LEVELS
-from features.spec import Empty, Kind
+from features.spec import Empty
 from features.spine import is_owned_on, is_valid_on, owned
 
 if TYPE_CHECKING:
@@ -146,7 +146,3 @@ def assemble(spine: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Want
     wide = with_measures(spine, measured)
     return wide.select(*KEYS, *(F.expr(f.sql).cast(f.type).alias(group.full_name(f)) for group in groups for f in group.features))
 
-
-def is_tiled(source: Source) -> bool:
-    """Whether the source's facts are kept as day tiles."""
-    return source.kind is not Kind.STATES

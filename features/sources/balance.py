@@ -17,7 +17,7 @@ NEARLY_EMPTY_MINOR = 10_000
 LEVELS = ("aum", *FAMILIES, "spread_milli")
 
 BALANCE = Source(
-    name="balance", title="changes of balances", title_zh="余额变动", kind=Kind.STEPS, reads="core.balance_daily",
+    name="balance", title="changes of balances", title_zh="余额变动", kind=Kind.STEPS, reads="core.balance_daily", is_stored=True,
     columns=tuple(
         TileColumn(name=name, sql=name, description=f"Change of {name}, {'thousandths of ' if name.endswith('milli') else ''}minor units of the base currency")
         for name in LEVELS

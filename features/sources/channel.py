@@ -22,7 +22,7 @@ def _count(name: str, when: str, description: str) -> TileColumn:
 _BITS = " ".join(f"when '{function}' then shiftleft(1L, {bit})" for bit, function in enumerate(FUNCTIONS))
 
 CHANNEL = Source(
-    name="channel", title="channel events", title_zh="渠道行为", kind=Kind.EVENTS, reads="core.channel_event",
+    name="channel", title="channel events", title_zh="渠道行为", kind=Kind.EVENTS, reads="core.channel_event", is_stored=True,
     columns=(
         _count("visit_count", IS_VISIT, "Events that are not pushes"),
         _count("login_count", f"event_type = 'login' and {IS_DIGITAL}", "Logins by app, web or WeChat"),

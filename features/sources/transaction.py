@@ -96,7 +96,7 @@ def _calendar_months(column: str, *, name: str) -> Measure:
 
 
 TRANSACTION = Source(
-    name="transaction", title="transactions", title_zh="交易", kind=Kind.EVENTS, reads="core.transaction", columns=COLUMNS,
+    name="transaction", title="transactions", title_zh="交易", kind=Kind.EVENTS, reads="core.transaction", is_stored=True, columns=COLUMNS,
     measures=(
         *(total(column.name) for column in _SUMMED),
         largest("largest_out", name="largest_out"),

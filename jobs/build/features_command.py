@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from features import catalogue, engine, windows
-from features.sources.credit import CREDIT
 from features.spec import Empty
 from jobs import runner, tables
 from jobs.build.dates import add_month_ends_argument, as_of_dates, between, within
@@ -62,10 +61,12 @@ def _tiles(context: JobContext, facts: Facts) -> tuple[dict[str, DataFrame], lis
     if facts.first == facts.last:
         night = Facts(context, facts.last, facts.last, reach=1)
         return {}, [_store(context, source, night, since=facts.last) for source in catalogue.TILED]
-    whole = [source for source in catalogue.TILED if source is not CREDIT]
-    written = [_store(context, source, facts, since=facts.opening(source)) for source in whole]
-    stored = {source.name: tables.read(context, source.table).where(between("business_date", facts.opening(source), facts.last)) for source in whole}
-    return stored, [*written, _store(context, CREDIT, facts, since=facts.since)]
+    written = [_store(context, source, facts, since=facts.opening(source)) for source in catalogue.TILED]
+    return {source.name: _stored(facts, source) for source in catalogue.TILED}, written
+
+
+def _stored(facts: Facts, source: Source) -> DataFrame:
+    return tables.read(facts.context, source.table).where(between("business_date", facts.opening(source), facts.last))
 
 
 def _store(context: JobContext, source: Source, facts: Facts, *, since: date) -> Written:

@@ -1,0 +1,105 @@
+"""The catalogue of features, segments and labels is itself under test."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from features import catalogue
+from features.catalogue import FEATURES, GROUPS, LABELS, SEGMENTATIONS, SOURCES
+from features.spec import PURPOSES, Empty, digest_of
+from features.spine import CUSTOMER_ATTRIBUTES
+
+FUNCTIONS = {
+    "case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "nullif", "coalesce", "greatest", "least", "ln", "cast", "as", "int", "bigint",
+    "round", "floor", "false", "true", "datediff", "months_between", "between",
+}  # fmt: skip
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def words(sql: str) -> set[str]:
+    """Identifiers of an expression: neither literals nor SQL's own words."""
+    without_text = re.sub(r"'[^']*'", "", sql)
+    return {word for word in re.findall(r"\b[a-z_][a-z0-9_]*\b", without_text) if word not in FUNCTIONS}
+
+
+def test_there_are_enough_features_in_enough_groups():
+    assert len(FEATURES) >= 60
+    assert len(GROUPS) >= 8
+
+
+def test_names_are_unique_and_plain():
+    assert len(FEATURES) == sum(len(group.features) for group in GROUPS)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z0-9]+)*__[a-z0-9]+(_[a-z0-9]+)*", name) for name in FEATURES)
+    assert len({group.name for group in GROUPS}) == len(GROUPS)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_feature_is_described(name):
+    feature = FEATURES[name][1]
+    assert feature.title
+    assert CHINESE.search(feature.title_zh)
+    assert len(feature.description) > 10 or feature.description in {"Purchases", "Complaints", "All debits", "All credits"}
+    assert feature.unit
+    assert feature.owner
+    assert feature.type in {"double", "bigint", "int", "string"}
+    assert feature.purposes
+    assert set(feature.purposes) <= set(PURPOSES)
+    if feature.unit in {"share", "ratio", "nats", "name"}:
+        assert feature.empty_means is Empty.UNKNOWN, "there is no share of nothing"
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
+def test_expressions_speak_of_declared_measures_only(group):
+    declared = {item.column for source in SOURCES for item in catalogue.wanted(source, (group,))}
+    declared |= {f"customer_{name}" for name in CUSTOMER_ATTRIBUTES} | {"as_of_date"}
+    for feature in group.features:
+        assert words(feature.sql) <= declared, feature.name
+
+
+def test_every_tile_column_and_measure_is_declared_once():
+    for source in SOURCES:
+        assert len({column.name for column in source.columns}) == len(source.columns), source.name
+        assert len({measure.name for measure in source.measures}) == len(source.measures), source.name
+        assert all(column.type in {"bigint", "date", "string"} for column in source.table.columns), "tiles hold integers"
+
+
+def test_windows_fit_into_what_the_engine_sees():
+    from features.windows import LONGEST_WINDOW
+
+    windows = [item.window for source in SOURCES for item in catalogue.wanted(source) if item.window]
+    assert max(windows) <= LONGEST_WINDOW
+
+
+def test_what_the_bank_must_not_use_for_marketing_is_not_permitted_there():
+    risky = [name for name in FEATURES if name.startswith("credit__") or name == "tenure__kyc_risk"]
+    assert risky
+    assert not [name for name in risky if "marketing" in FEATURES[name][1].purposes]
+
+
+def test_segments_and_labels_speak_of_what_exists():
+    for scheme in SEGMENTATIONS:
+        assert set(scheme.features) <= set(FEATURES)
+        assert all(CHINESE.search(rule.title_zh) and rule.because for rule in scheme.rules)
+        assert len({rule.name for rule in scheme.rules}) == len(scheme.rules)
+        for name in scheme.features:
+            assert set(scheme.purposes) & set(FEATURES[name][1].purposes), f"[{scheme.name}] uses [{name}], which permits none of its purposes"
+    for label in LABELS:
+        found = {item.column for source in SOURCES for item in source.wanted_by((label.outcome, *label.conditions))}
+        assert words(" ".join((label.outcome, *label.conditions))) <= found | {"as_of_date", "customer_opened_on"}
+        assert label.observation_days > 0
+        assert label.outcome_days > 0
+
+
+def test_the_hash_of_a_group_follows_its_meaning():
+    hashes = {group.name: catalogue.spec_hash(group) for group in GROUPS}
+    assert len(set(hashes.values())) == len(GROUPS)
+    assert hashes == {group.name: catalogue.spec_hash(group) for group in GROUPS}
+    assert digest_of(GROUPS[0].features) != digest_of(GROUPS[0].features[1:])
+
+
+def test_a_group_asks_for_the_columns_its_table_has():
+    for group in GROUPS:
+        assert group.table.column_names[: len(group.table_columns)] == group.table_columns
+        assert all(column.description and column.unit for column in group.columns)

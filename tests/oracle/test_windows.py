@@ -1,0 +1,196 @@
+"""The engine against a naive twin in plain Python: any events, balances, mergers and dates give the same measures.
+
+The twin walks over days and events one by one and knows no tiles. Few examples in CI, more with
+`pytest -m full tests/oracle/test_windows.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from features import spine, tiles, windows
+from features.sources.balance import BALANCE, LEVELS
+from features.sources.transaction import TRANSACTION
+
+FIRST = date(2023, 11, 1)
+DAYS = [FIRST + timedelta(days=offset) for offset in range(900)]  # two ends of February, one of them a leap day
+WINDOWS = (7, 30, 90, 365)
+EVENT_DDL = (
+    "customer_key bigint, business_date date, direction string, type string, amount_base_minor bigint, is_customer_initiated boolean, local_hour int, "
+    "channel string, mcc_group string, counterparty_bank string, is_cross_border boolean"
+)
+LEVEL_DDL = "customer_key bigint, business_date date, " + ", ".join(f"{name} bigint" for name in LEVELS)
+
+
+@dataclass(frozen=True)
+class Event:
+    customer: int
+    day: date
+    minor: int
+    is_out: bool
+    is_initiated: bool
+    hour: int | None
+
+
+@dataclass(frozen=True)
+class Change:
+    customer: int
+    day: date
+    minor: int
+
+
+CUSTOMERS = st.integers(1, 4)
+# Small ranges make ties: several events of a customer on a day, events on the very edge of a window.
+DAY = st.one_of(st.sampled_from(DAYS), st.integers(0, 40).map(lambda back: DAYS[-1] - timedelta(days=back)))
+EVENTS = st.lists(
+    st.builds(Event, CUSTOMERS, DAY, st.integers(0, 500), st.booleans(), st.booleans(), st.one_of(st.none(), st.integers(0, 23))), max_size=60
+)
+CHANGES = st.lists(st.builds(Change, CUSTOMERS, DAY, st.integers(-5000, 50000)), max_size=30, unique_by=lambda change: (change.customer, change.day))
+MERGERS = st.lists(st.tuples(st.sampled_from([(1, 2), (3, 4), (2, 4)]), DAY), max_size=2, unique_by=lambda merger: merger[0][0])
+DATES = st.lists(DAY, min_size=1, max_size=4, unique=True)
+
+
+# --- the twin -----------------------------------------------------------------------------------------------------
+
+
+def owner_on(customer: int, mergers: Sequence[tuple[tuple[int, int], date]], as_of: date) -> int:
+    """Follow mergers that have happened by the date."""
+    for (merged, survivor), day in mergers:
+        if merged == customer and day <= as_of:
+            return owner_on(survivor, mergers, as_of)
+    return customer
+
+
+def naive_events(events: Sequence[Event], as_of: date, window: int) -> dict[str, Any]:
+    seen = [event for event in events if as_of - timedelta(days=window) < event.day <= as_of]
+    mine = [event for event in seen if event.is_initiated]
+    days = sorted({event.day for event in mine})
+    return {
+        f"initiated_count_{window}d": len(mine),
+        f"out_{window}d": sum(event.minor for event in seen if event.is_out),
+        f"in_{window}d": sum(event.minor for event in seen if not event.is_out),
+        f"largest_out_{window}d": max((event.minor for event in mine if event.is_out), default=None),
+        f"active_days_{window}d": len(days),
+        f"active_weeks_{window}d": len({(as_of - day).days // 7 for day in days}),
+        f"silent_days_{window}d": (as_of - days[-1]).days if days else None,
+        f"first_active_days_{window}d": (as_of - days[0]).days if days else None,
+        f"night_count_{window}d": sum(event.hour is not None and event.hour < 6 for event in mine),
+    }
+
+
+def naive_balances(changes: Sequence[Change], as_of: date, window: int) -> dict[str, Any]:
+    """Levels day by day; a customer has none before the first change."""
+    levels = []
+    for back in range(window):
+        day = as_of - timedelta(days=back)
+        if any(change.day <= day for change in changes):
+            levels.append(sum(change.minor for change in changes if change.day <= day))
+    before = as_of - timedelta(days=window)
+    return {
+        "aum": levels[0] if levels else 0,
+        f"aum_area_{window}d": sum(levels),
+        f"highest_aum_{window}d": max(levels, default=None),
+        f"nearly_empty_days_{window}d": sum(level < 10_000 for level in levels),
+        f"aum_before_{window}d": sum(change.minor for change in changes if change.day <= before),
+    }
+
+
+def naive(facts: Sequence[Any], mergers: Sequence[Any], dates: Sequence[date], told: Any) -> dict[tuple[int, date], dict[str, Any]]:
+    found: dict[tuple[int, date], dict[str, Any]] = {}
+    for as_of in dates:
+        for owner in range(1, 5):
+            mine = [fact for fact in facts if owner_on(fact.customer, mergers, as_of) == owner]
+            found[owner, as_of] = {name: value for window in WINDOWS for name, value in told(mine, as_of, window).items()}
+    return found
+
+
+# --- the engine ---------------------------------------------------------------------------------------------------
+
+
+def owners_of(spark: SparkSession, mergers: Sequence[Any]) -> Any:
+    return spine.ownership_frame(spark, [spine.Merged(customer_key=a, survivor_key=b, merged_on=day) for (a, b), day in mergers])
+
+
+def taken(spark: SparkSession, source: Any, seen: Any, dates: Sequence[date], expected: Any) -> dict[tuple[int, date], dict[str, Any]]:
+    """The measures that the twin tells, for every customer and date; what is empty filled in."""
+    names = [f"{source.name}_{name}" for name in next(iter(expected.values()))]
+    wanted = source.wanted_by((" ".join(names),))
+    everybody = spark.createDataFrame([(customer, day) for customer in range(1, 5) for day in dates], "customer_key bigint, as_of_date date")
+    rows = windows.with_measures(everybody, [(windows.measures(seen, wanted), wanted)]).collect()
+    cut = len(source.name) + 1
+    return {
+        (row["customer_key"], row["as_of_date"]): {k[cut:]: v for k, v in row.asDict().items() if k not in {"customer_key", "as_of_date"}} for row in rows
+    }
+
+
+def compare_events(spark: SparkSession, events: Sequence[Event], mergers: Sequence[Any], dates: Sequence[date]) -> None:
+    rows = [
+        (e.customer, e.day, "out" if e.is_out else "in", "transfer", e.minor, e.is_initiated, e.hour, None, None, None, False) for e in events
+    ]
+    day_tiles = tiles.transaction_tiles(spark.createDataFrame(rows, EVENT_DDL))
+    seen = windows.seen_events(day_tiles, TRANSACTION, spine.dates_frame(spark, dates), owners_of(spark, mergers))
+    expected = naive(events, mergers, dates, naive_events)
+    assert taken(spark, TRANSACTION, seen, dates, expected) == expected
+
+
+def compare_balances(spark: SparkSession, changes: Sequence[Change], mergers: Sequence[Any], dates: Sequence[date]) -> None:
+    rows = [(change.customer, change.day, change.minor, *([0] * (len(LEVELS) - 1))) for change in changes]
+    steps = windows.balance_steps(spark.createDataFrame(rows, LEVEL_DDL), owners_of(spark, mergers))
+    seen = windows.seen_steps(steps, spine.dates_frame(spark, dates))
+    expected = naive(changes, mergers, dates, naive_balances)
+    assert taken(spark, BALANCE, seen, dates, expected) == expected
+
+
+def few(examples: int) -> Any:
+    return settings(
+        max_examples=examples, deadline=None, derandomize=True, database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )  # fmt: skip
+
+
+@few(6)
+@given(events=EVENTS, mergers=MERGERS, dates=DATES)
+def test_events_over_windows_equal_the_twin(spark, events, mergers, dates):
+    compare_events(spark, events, mergers, dates)
+
+
+@few(6)
+@given(changes=CHANGES, mergers=MERGERS, dates=DATES)
+def test_levels_over_windows_equal_the_twin(spark, changes, mergers, dates):
+    compare_balances(spark, changes, mergers, dates)
+
+
+@pytest.mark.full
+@few(300)
+@given(events=EVENTS, changes=CHANGES, mergers=MERGERS, dates=DATES)
+def test_many_examples_equal_the_twin(spark, events, changes, mergers, dates):
+    compare_events(spark, events, mergers, dates)
+    compare_balances(spark, changes, mergers, dates)
+
+
+def test_chains_of_mergers_are_followed():
+    days = [date(2026, 1, 10), date(2026, 1, 20)]
+    found = spine.ownership([
+        spine.Merged(customer_key=1, survivor_key=2, merged_on=days[0]), spine.Merged(customer_key=2, survivor_key=3, merged_on=days[1]),
+    ])  # fmt: skip
+    lines = {(line.merged_key, line.owner_key, line.owned_from, line.owned_to) for line in found}
+    # All pieces of an owner are cut at the same days: 2 owns with 1 from the 10th, 3 owns all from the 20th.
+    assert lines == {
+        (1, 1, None, days[0]), (1, 2, days[0], days[1]), (1, 3, days[1], None),
+        (2, 2, None, days[0]), (2, 2, days[0], days[1]), (2, 3, days[1], None),
+        (3, 3, None, days[1]), (3, 3, days[1], None),
+    }  # fmt: skip
+
+
+def test_a_circle_of_mergers_ends():
+    day = date(2026, 1, 10)
+    found = spine.ownership([spine.Merged(customer_key=1, survivor_key=2, merged_on=day), spine.Merged(customer_key=2, survivor_key=1, merged_on=day)])
+    assert {(line.merged_key, line.owner_key) for line in found if line.owned_to is None} == {(1, 2), (2, 1)}
