@@ -32,10 +32,12 @@ def problems(file: LandedFile, feed: Feed) -> list[str]:
         return [f"has sha256 [{digest[:12]}…], the manifest says [{file.sha256[:12]}…]"]
     if feed.format == "parquet":
         return _parquet_problems(content, feed)
-    return _text_problems(content, feed)
+    return _text_problems(file, content, feed)
 
 
-def _text_problems(content: bytes, feed: Feed) -> list[str]:
+def _text_problems(file: LandedFile, content: bytes, feed: Feed) -> list[str]:
+    if (feed.compression == "gzip") != file.path.name.endswith(".gz"):
+        return [f"is named so that Spark would read it wrongly: the mapping says compression [{feed.compression}], and .gz must say so too"]
     if feed.compression == "gzip":
         try:
             content = gzip.decompress(content)
