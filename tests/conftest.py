@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def context_for(spark: SparkSession, settings: Settings) -> Callable[..., JobContext]:
-    """context_for(job, since, until, scope=, generation=): a context as the runner would make it."""
+    """Makes a context as the runner would: job, since, until, scope, generation."""
 
     def make(
         job: str = "test", since: date = date(2026, 1, 31), until: date | None = None, *, scope: str = "", generation: int = 0

@@ -19,7 +19,7 @@ RUN_BY = {
 
 
 def _commands() -> set[str]:
-    fenced = [line.split("#")[0].strip() for block in re.findall(r"```bash\n(.*?)```", README, re.S) for line in block.splitlines()]
+    fenced = [line.split("#")[0].strip() for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
     inline = re.findall(r"`((?:make|kequn) [^`]*)`", README)
     return {command for command in (*fenced, *inline) if command}
 
@@ -36,7 +36,7 @@ def test_help_lists_every_target() -> None:
     import subprocess
 
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(targets) > 10
     assert [target for target in targets if f"make {target}" not in shown] == []
 

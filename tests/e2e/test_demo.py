@@ -14,10 +14,11 @@ import pytest
 from deltalake import DeltaTable
 
 ROOT = Path(__file__).parents[2]
-SMALL = "--customers 250 --months 40"
+SMALL = "--customers 300 --months 48"
 CLASSES = ("inserted", "updated", "unchanged", "duplicates", "quarantined")
 
-pytestmark = pytest.mark.timeout(1500)
+# Half an hour of real nights: by command, `make test PYTEST_ARGS="-m full tests/e2e"`.
+pytestmark = [pytest.mark.timeout(3000), pytest.mark.full]
 
 
 @dataclass(frozen=True)

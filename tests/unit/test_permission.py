@@ -111,4 +111,5 @@ def test_marketable(spark: SparkSession, flags: tuple[bool, ...], suppressed: li
     ddl = ", ".join(f"{name} boolean" for name in permission.CONSENT_COLUMNS) + ", suppress_reason array<string>"
     frame: DataFrame = spark.createDataFrame([(*flags, suppressed)], ddl)
     found = frame.select(permission.marketable().alias("m")).first()
-    assert found is not None and found["m"] is expected
+    assert found is not None
+    assert found["m"] is expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from markupsafe import Markup
@@ -10,11 +10,11 @@ from markupsafe import Markup
 from jobs.report_page import charts, svg
 from jobs.report_page.charts import Bar, Block, Line
 
-SVG = ElementTree.Element
+SVG = ET.Element
 
 
 def _parsed(picture: Markup) -> SVG:
-    return ElementTree.fromstring(str(picture))
+    return ET.fromstring(str(picture))
 
 
 def _texts(picture: Markup) -> list[str]:
@@ -80,7 +80,8 @@ def test_curves_place_points_on_their_axes() -> None:
         label="x", x_name="x", y_name="y", x_format=svg.percent, y_format=svg.percent, x_top=1, y_top=1,
     )  # fmt: skip
     low, high = [(float(node.get("cx", "0")), float(node.get("cy", "0"))) for node in _parsed(picture).iter("circle")]
-    assert low[0] < high[0] and low[1] > high[1]
+    assert low[0] < high[0]
+    assert low[1] > high[1]
 
 
 @pytest.mark.parametrize(
