@@ -105,7 +105,7 @@ PUBLISHED_FEATURES = (
     _shows("channels__preferred_channel", "preferred_channel", "string", "Channel used most"),
     _shows("channels__digital_share_90d", "digital_share_90d", SHARE, "Share of contacts made online, last 90 days", unit="share"),
     _shows("channels__login_gap_days", "last_login_on", "date", "Last login"),
-    _shows("channels__complaint_count_180d", "complaints_180d", "int", "Complaints of the last 180 days", unit="complaints", purpose="service"),
+    _shows("channels__complaint_count_180d", "complaints_180d", "int", "Complaints of the last 180 days", unit="complaints"),
     _shows("dormancy__is_dormant", "is_dormant", "boolean", "Sleeping customer: a year without a transaction, next to nothing left"),
     _shows("dormancy__latent_credit", "has_latent_credit_need", "boolean", "No loan here, but signs of a need for one"),
     _shows("value__rfm_cell", "rfm_cell", "int", "Recency, frequency and amount grades as three digits", unit="cell"),
