@@ -141,10 +141,11 @@ class SourceMapping(_Part):
         return [day for day in days_between(since, until) if self.covers(day)]
 
 
-
 def _parsed(form: type[Form], path: Path, *, kind: str) -> Form:
     if not path.exists():
-        raise SettingsError(f"No {kind} [{path.stem}] in conf/{path.parent.name}; there are {sorted(p.stem for p in path.parent.glob('*.yml'))}")
+        raise SettingsError(
+            f"No {kind} [{path.stem}] in conf/{path.parent.name}; there are {sorted(p.stem for p in path.parent.glob('*.yml'))}"
+        )
     try:
         return form.model_validate(read_yaml(path))
     except ValidationError as error:
@@ -163,7 +164,14 @@ def _explained(form: type[BaseModel], error: ValidationError) -> str:
 
 def _keys_at(form: type[BaseModel], steps: tuple[int | str, ...]) -> list[str]:
     """Keys of the model that a path of keys leads to: names of fields and of entries in maps of models alternate."""
-    below: dict[str, type[BaseModel]] = {"feeds": Feed, "targets": Target, "bulk": Bulk, "numbers": Numbers, "tables": BulkTable, "history": Span}
+    below: dict[str, type[BaseModel]] = {
+        "feeds": Feed,
+        "targets": Target,
+        "bulk": Bulk,
+        "numbers": Numbers,
+        "tables": BulkTable,
+        "history": Span,
+    }
     found = form
     for step in steps:
         found = below.get(str(step), found)

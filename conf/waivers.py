@@ -45,7 +45,9 @@ def load(source: str, *, today: date, folder: Path = CONF) -> tuple[Waiver, ...]
     except ValidationError as error:
         raise SettingsError(f"[{path.name}] can't be used: {error}") from error
     mine = tuple(waiver for waiver in found if waiver.source == source)
-    expired = [f"{waiver.check} of {waiver.feed} (expired {waiver.expires}, owner {waiver.owner})" for waiver in mine if waiver.expires < today]
+    expired = [
+        f"{waiver.check} of {waiver.feed} (expired {waiver.expires}, owner {waiver.owner})" for waiver in mine if waiver.expires < today
+    ]
     if expired:
         raise SettingsError(f"[{path.name}] holds expired waivers of [{source}]: {expired}; mend the cause or renew them with a reason")
     return mine

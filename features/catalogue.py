@@ -38,7 +38,9 @@ TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_stor
 SEGMENTATIONS: tuple[Segmentation, ...] = (asset_tier.SCHEME, behaviour.SCHEME, risk_value.SCHEME)
 LABELS: tuple[Label, ...] = (churn_inactive_90d.SPEC, value_12m.SPEC)
 
-FEATURES: dict[str, tuple[FeatureGroup, Feature]] = {group.full_name(feature): (group, feature) for group in GROUPS for feature in group.features}
+FEATURES: dict[str, tuple[FeatureGroup, Feature]] = {
+    group.full_name(feature): (group, feature) for group in GROUPS for feature in group.features
+}
 
 
 def feature(name: str) -> Feature:

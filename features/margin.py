@@ -59,7 +59,9 @@ def _price(code: str, family: str, rates: Sequence[Rate], since: date, until: da
     # Without a transfer price there is no margin to speak of; a client rate alone would make it a pure cost.
     spread = 0 if transfer is None else transfer - (client or 0)
     earned = -spread if family in LOAN_FAMILIES else spread
-    return Price(product_code=code, since=since, until=until, spread_ppm=earned, loss_ppm=_in_force("loss", code, family, rates, since) or 0)
+    return Price(
+        product_code=code, since=since, until=until, spread_ppm=earned, loss_ppm=_in_force("loss", code, family, rates, since) or 0
+    )
 
 
 def _in_force(kind: str, code: str, family: str, rates: Sequence[Rate], day: date) -> int | None:

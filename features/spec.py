@@ -97,7 +97,9 @@ class Source:
     @cached_property
     def table(self) -> Table:
         """Contract of the stored day tiles."""
-        keys = tuple(Column(name=name, type="bigint", description="Entity", nullable=False, sensitivity=Sensitivity.C2) for name in self.entity)
+        keys = tuple(
+            Column(name=name, type="bigint", description="Entity", nullable=False, sensitivity=Sensitivity.C2) for name in self.entity
+        )
         return Table(
             layer="features", name=f"tile_{self.name}", title=f"Day tiles: {self.title}", title_zh=f"日切片：{self.title_zh}",
             grain=f"{' × '.join(self.entity)} × business_date", key=(*self.entity, "business_date"), write=Write.REPLACE,

@@ -68,7 +68,8 @@ def _cut(line: Owned, days: Sequence[date]) -> list[Owned]:
     inside = [day for day in days if (line.owned_from is None or day > line.owned_from) and (line.owned_to is None or day < line.owned_to)]
     starts, ends = [line.owned_from, *inside], [*inside, line.owned_to]
     return [
-        Owned(merged_key=line.merged_key, owner_key=line.owner_key, owned_from=start, owned_to=end) for start, end in zip(starts, ends, strict=True)
+        Owned(merged_key=line.merged_key, owner_key=line.owner_key, owned_from=start, owned_to=end)
+        for start, end in zip(starts, ends, strict=True)
     ]
 
 
@@ -113,7 +114,9 @@ def spine(customers: DataFrame, dates: DataFrame, owners: DataFrame | None = Non
     is_open = (F.col("status") == "active") & (F.col("opened_on") <= F.col("as_of_date"))
     is_open &= F.col("closed_on").isNull() | (F.col("closed_on") > F.col("as_of_date"))
     here = customers.join(F.broadcast(dates), on=is_valid_on() & is_open, how="inner")
-    return still_themselves(here, owners).select("customer_key", "as_of_date", *(F.col(name).alias(f"customer_{name}") for name in CUSTOMER_ATTRIBUTES))
+    return still_themselves(here, owners).select(
+        "customer_key", "as_of_date", *(F.col(name).alias(f"customer_{name}") for name in CUSTOMER_ATTRIBUTES)
+    )
 
 
 def still_themselves(customers: DataFrame, owners: DataFrame | None) -> DataFrame:

@@ -131,5 +131,3 @@ def _moves() -> Column:
 
 def _change(name: str) -> Column:
     return F.col(f"now.{name}") - F.coalesce(F.col(f"before.{name}"), F.lit(0))
-
-

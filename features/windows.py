@@ -92,14 +92,22 @@ def seen_steps(steps: DataFrame, dates: DataFrame) -> DataFrame:
     )
 
 
-def seen_holdings(parties: DataFrame, accounts: DataFrame, products: DataFrame, dates: DataFrame, owners: DataFrame | None = None) -> DataFrame:
+def seen_holdings(
+    parties: DataFrame, accounts: DataFrame, products: DataFrame, dates: DataFrame, owners: DataFrame | None = None
+) -> DataFrame:
     """Grain: account × as_of_date, with its primary owner on the date (on its last day, if closed).
 
     parties, accounts, products: images of core.account_party, core.account, core.product.
     """
-    mine = owned(parties.where("role = 'owner'"), owners).select("account_key", "customer_key", "held_from", "held_to", "owned_from", "owned_to", *_VALID)
-    held = mine.join(F.broadcast(dates), on=is_valid_on() & is_owned_on() & (F.col("held_from") <= F.col("as_of_date")), how="inner").drop(*_VALID)
-    images = accounts.select("account_key", "product_code", "currency", "opened_on", "closed_on", "matures_on", "opening_channel", "status", *_VALID)
+    mine = owned(parties.where("role = 'owner'"), owners).select(
+        "account_key", "customer_key", "held_from", "held_to", "owned_from", "owned_to", *_VALID
+    )
+    held = mine.join(F.broadcast(dates), on=is_valid_on() & is_owned_on() & (F.col("held_from") <= F.col("as_of_date")), how="inner").drop(
+        *_VALID
+    )
+    images = accounts.select(
+        "account_key", "product_code", "currency", "opened_on", "closed_on", "matures_on", "opening_channel", "status", *_VALID
+    )
     of_day = held.join(images, on="account_key", how="inner").where(is_valid_on()).drop(*_VALID)
     families = F.broadcast(products.select("product_code", "family", *_VALID))
     known = of_day.join(families, on="product_code", how="left").where(F.col("valid_from").isNull() | is_valid_on())
@@ -145,4 +153,3 @@ def assemble(spine: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Want
     """
     wide = with_measures(spine, measured)
     return wide.select(*KEYS, *(F.expr(f.sql).cast(f.type).alias(group.full_name(f)) for group in groups for f in group.features))
-

@@ -74,7 +74,9 @@ def import_early() -> threading.Thread:
     return thread
 
 
-def check_rows(rows: DataFrame, declared: Sequence[RowRule], *, feed: str, table: Table, flag: str, keep: Path | None = None) -> list[Outcome]:
+def check_rows(
+    rows: DataFrame, declared: Sequence[RowRule], *, feed: str, table: Table, flag: str, keep: Path | None = None
+) -> list[Outcome]:
     """Hold flagged rows (jobs.ingest.checks) against their rules, all in one Great Expectations run."""
     from expectations.suites.from_contract import suite_of_rows
 
@@ -161,7 +163,9 @@ def build_docs(settings: Settings, partition: str) -> Path | None:
     backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)}
     for name in list(context.get_site_names()):
         context.delete_data_docs_site(name)
-    context.add_data_docs_site("quality", {"class_name": "SiteBuilder", "store_backend": backend, "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}})
+    context.add_data_docs_site(
+        "quality", {"class_name": "SiteBuilder", "store_backend": backend, "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}}
+    )
     for path in results:
         _show(context, ExpectationSuiteValidationResult(**json.loads(path.read_text(encoding="utf-8"))), partition)
     context.build_data_docs()

@@ -164,7 +164,9 @@ def _earlier(context: JobContext, table: Table, app: str) -> Written:
 
 
 def _from_note(context: JobContext, table: Table, note: Mapping[str, Any]) -> Written:
-    counted = {name: note[name] for name in ("rows_in", "inserted", "updated", "unchanged", "removed", "first_date", "by_start") if name in note}
+    counted = {
+        name: note[name] for name in ("rows_in", "inserted", "updated", "unchanged", "removed", "first_date", "by_start") if name in note
+    }
     return Written(table=table.full_name, version=note.get("version", version(context.settings, table)), **counted)
 
 

@@ -84,7 +84,9 @@ def merge_changed(context: JobContext, table: Table, frame: DataFrame, *, may_be
     frame: one row per key in the contract's columns; `updated_at` becomes the run's start for touched rows only.
     Raises DataRejectedError for an empty frame unless `may_be_empty`, since it would remove everybody; InvariantError for a repeated key.
     """
-    return once(context, table, Write.CHANGED, part=part, work=lambda app: _merge_changed(context, table, frame, app, may_be_empty=may_be_empty))
+    return once(
+        context, table, Write.CHANGED, part=part, work=lambda app: _merge_changed(context, table, frame, app, may_be_empty=may_be_empty)
+    )
 
 
 def _merge_changed(context: JobContext, table: Table, frame: DataFrame, app: str, *, may_be_empty: bool) -> Written:

@@ -44,9 +44,7 @@ def context_for(spark: SparkSession, settings: Settings) -> Callable[..., JobCon
         job: str = "test", since: date = date(2026, 1, 31), until: date | None = None, *, scope: str = "", generation: int = 0
     ) -> JobContext:
         request = Request(job=job, since=since, until=until or since, scope=scope)
-        return JobContext(
-            settings=settings, request=request, spark=spark, run_id=new_run_id(), generation=generation, started_at=now()
-        )
+        return JobContext(settings=settings, request=request, spark=spark, run_id=new_run_id(), generation=generation, started_at=now())
 
     return make
 

@@ -24,9 +24,7 @@ def _text(name: str, description: str, *, nullable: bool = True, one_of: tuple[s
 
 
 def _money(name: str, description: str, *, nullable: bool = True, minimum: int | None = None) -> Column:
-    return Column(
-        name=name, type="bigint", description=description, unit="minor units", nullable=nullable, minimum=minimum, sensitivity=C2
-    )
+    return Column(name=name, type="bigint", description=description, unit="minor units", nullable=nullable, minimum=minimum, sensitivity=C2)
 
 
 def _count(name: str, description: str, *, unit: str, nullable: bool = True, minimum: int | None = None) -> Column:

@@ -166,7 +166,11 @@ class Table:
             added += [
                 Column(name=self.interval.start, type=self.interval.type, description=f"Start of {kind}, inclusive"),
                 Column(name=self.interval.end, type=self.interval.type, description=f"End of {kind}, exclusive; null: current"),
-                Column(name="confirmed", type=f"array<{self.interval.type}>", description="Later starts of deliveries that said the same; null: none"),
+                Column(
+                    name="confirmed",
+                    type=f"array<{self.interval.type}>",
+                    description="Later starts of deliveries that said the same; null: none",
+                ),
             ]
         if self.write is Write.REVISIONS:
             added += [

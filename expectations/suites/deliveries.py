@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 def suite_of_files(feed: str, table: str) -> ExpectationSuite:
     """On one row per landed file."""
-    return build_suite(f"{feed} to {table}: files", [rules.RowCountMatchesManifest(description="rows read = rows of the manifest", severity=rules.CRITICAL)])
+    return build_suite(
+        f"{feed} to {table}: files",
+        [rules.RowCountMatchesManifest(description="rows read = rows of the manifest", severity=rules.CRITICAL)],
+    )
 
 
 def suite_of_deliveries(feed: str, table: str, limits: DeliveryLimits) -> ExpectationSuite:

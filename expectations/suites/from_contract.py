@@ -47,6 +47,4 @@ def _kind(rule: RowRule, table: Table) -> type[rules.RowRuleHolds]:
 
 def suite_of_rows(table: Table, declared: Sequence[RowRule], *, feed: str, flag_prefix: str) -> ExpectationSuite:
     """Every row rule of a feed × table."""
-    return build_suite(
-        f"{feed} to {table.name}: rows", [expectation_of(rule, table, flag=f"{flag_prefix}{rule.id}") for rule in declared]
-    )
+    return build_suite(f"{feed} to {table.name}: rows", [expectation_of(rule, table, flag=f"{flag_prefix}{rule.id}") for rule in declared])

@@ -10,7 +10,12 @@ from features.finish import growth, money, ratio
 from features.sources.balance import FAMILIES
 from features.spec import Empty, Feature, FeatureGroup
 
-_NAMES = {"demand": ("Current accounts", "活期"), "term": ("Term deposits", "定期"), "recurring": ("Recurring deposits", "零存整取"), "wealth": ("Wealth", "理财")}
+_NAMES = {
+    "demand": ("Current accounts", "活期"),
+    "term": ("Term deposits", "定期"),
+    "recurring": ("Recurring deposits", "零存整取"),
+    "wealth": ("Wealth", "理财"),
+}
 
 GROUP = FeatureGroup(
     name="balances", version=1, title="Balances", title_zh="资产余额",

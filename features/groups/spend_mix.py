@@ -10,7 +10,12 @@ _SHARES = (
     ("grocery", "Groceries", "超市"), ("dining", "Dining", "餐饮"), ("travel", "Travel", "旅行"), ("online_shop", "Online shops", "网购"),
     ("medical", "Medical", "医疗"), ("education", "Education", "教育"), ("entertainment", "Entertainment", "娱乐"),
 )  # fmt: skip
-_BILLS = (("rent", "Rent", "租金", 90), ("utility", "Utility bills", "水电煤", 90), ("insurance", "Insurance", "保险", 365), ("tuition", "Tuition", "学费", 365))
+_BILLS = (
+    ("rent", "Rent", "租金", 90),
+    ("utility", "Utility bills", "水电煤", 90),
+    ("insurance", "Insurance", "保险", 365),
+    ("tuition", "Tuition", "学费", 365),
+)
 _CATEGORIES = tuple(f"transaction_mcc_{group}_count_90d" for group in (*MCC_GROUPS, "other"))
 
 GROUP = FeatureGroup(

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from features.segmentation import OTHERWISE, Rule, Segmentation
 
-HIGH_RISK = (
-    "credit__in_default = 1 or credit__days_past_due_highest_365d >= 90 or credit__past_due_30_count_365d >= 2 or credit__instalment_missed_count_365d >= 4"
-)
+HIGH_RISK = "credit__in_default = 1 or credit__days_past_due_highest_365d >= 90 or credit__past_due_30_count_365d >= 2 or credit__instalment_missed_count_365d >= 4"
 SOME_RISK = "credit__days_past_due_highest_365d >= 30 or credit__instalment_missed_count_365d >= 2 or credit__utilisation >= 0.95"
 VALUABLE = "value__margin_12m >= 1000"
 PROMISING = "value__margin_12m >= 200 or balances__aum_mad_90d >= 50000 or cash_flow__income_months_180d >= 5"

@@ -21,7 +21,9 @@ COLUMNS = (
 )  # fmt: skip
 
 _AGE_OF_LAST_DPD = Measure(name="dpd_age", sql="min(case when low < {w} and dpd > 0 then low end)", empty=Empty.UNKNOWN)
-_DPD30_SPELLS = Measure(name="dpd30_count", sql="count(case when high < {w} and dpd >= 30 and coalesce(dpd_before, 0) < 30 then 1 end)", empty=Empty.ZERO)
+_DPD30_SPELLS = Measure(
+    name="dpd30_count", sql="count(case when high < {w} and dpd >= 30 and coalesce(dpd_before, 0) < 30 then 1 end)", empty=Empty.ZERO
+)
 
 CREDIT = Source(
     name="credit", title="loans and cards", title_zh="贷款与信用卡", kind=Kind.STEPS, reads="core.credit_account", entity=("credit_account_id",),

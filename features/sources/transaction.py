@@ -38,7 +38,9 @@ def _count(name: str, when: str, description: str) -> TileColumn:
 
 
 def _amount(name: str, when: str, description: str) -> TileColumn:
-    return TileColumn(name=name, sql=f"case when {when} then amount_base_minor else 0 end", description=f"{description}, minor units of the base currency")
+    return TileColumn(
+        name=name, sql=f"case when {when} then amount_base_minor else 0 end", description=f"{description}, minor units of the base currency"
+    )
 
 
 COLUMNS = (

@@ -6,6 +6,7 @@ month-end rows of the three months before the window give.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -24,10 +25,10 @@ from jobs.build.dates import between
 from jobs.errors import InputNotReadyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
     from expectations.contracts.types import Table
     from features.spec import Source
@@ -138,6 +139,18 @@ _TILES: dict[str, Callable[[Facts], DataFrame]] = {
 }  # fmt: skip
 
 
+@contextmanager
+def planned_once(spark: SparkSession) -> Iterator[None]:
+    """Without adaptive planning: a wide plan is planned again after each of its stages, which costs more than the stages."""
+    name = "spark.sql.adaptive.enabled"
+    before = spark.conf.get(name)
+    spark.conf.set(name, "false")
+    try:
+        yield
+    finally:
+        spark.conf.set(name, str(before))
+
+
 def covered(context: JobContext, dates: Sequence[date]) -> list[date]:
     """The dates for which transactions were ingested. Raises InputNotReadyError when there are none at all."""
     since = dates[0] - timedelta(days=FRESH_DAYS - 1)
@@ -152,5 +165,3 @@ def covered(context: JobContext, dates: Sequence[date]) -> list[date]:
             f"[{core.TRANSACTION.full_name}] holds no business date from [{since}] to [{dates[-1]}]; run `kequn ingest` for [{context.request.partition}] first"
         )
     return found
-
-

@@ -12,7 +12,7 @@ from features import catalogue, engine, windows
 from features.spec import Empty
 from jobs import runner, tables
 from jobs.build.dates import add_month_ends_argument, as_of_dates, between, within
-from jobs.build.facts import INPUTS, Facts, covered
+from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
 from jobs.errors import DataRejectedError, InvariantError
 
@@ -43,12 +43,11 @@ def build(context: JobContext) -> JobReport:
     dates = covered(context, as_of_dates(context.request))
     facts = Facts(context, dates[0], dates[-1])
     day_tiles, written = _tiles(context, facts)
-    wide = engine.features_of(facts.core(day_tiles), dates).persist()
-    try:
-        rows = check(wide)
-        written += [tables.append_revisions(context, group.table, wide.select(*group.table_columns)) for group in catalogue.GROUPS]
-    finally:
-        wide.unpersist()
+    with planned_once(context.spark):
+        # Not persist: the plan of all features would be copied and compared again for every group that is written.
+        wide = engine.features_of(facts.core(day_tiles), dates).localCheckpoint()
+    rows = check(wide)
+    written += [tables.append_revisions(context, group.table, wide.select(*group.table_columns)) for group in catalogue.GROUPS]
     return _report(written, rows=rows, dates=dates)
 
 
@@ -100,7 +99,11 @@ def _report(written: Sequence[Written], *, rows: int, dates: Sequence[date]) -> 
         | {f"{item.table} inserted": item.inserted for item in written}
         | {f"{item.table} revised": item.updated for item in written if item.updated},
         outputs={item.table: item.version for item in written},
-        figures={"first": str(dates[0]), "last": str(dates[-1]), "spec_hashes": {group.table.full_name: catalogue.spec_hash(group) for group in catalogue.GROUPS}},
+        figures={
+            "first": str(dates[0]),
+            "last": str(dates[-1]),
+            "spec_hashes": {group.table.full_name: catalogue.spec_hash(group) for group in catalogue.GROUPS},
+        },
     )
 
 

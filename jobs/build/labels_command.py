@@ -13,7 +13,7 @@ from expectations.contracts import core
 from features import catalogue, engine
 from jobs import ledger, runner, tables
 from jobs.build.dates import add_month_ends_argument, as_of_dates, in_dates
-from jobs.build.facts import INPUTS, Facts, covered
+from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def build(context: JobContext) -> JobReport:
     written: list[Written] = []
     counts: dict[str, int] = {}
     for label in catalogue.LABELS:
-        frame = engine.labels_of(facts.core(), label, dates, last_loaded=last_loaded).persist()
+        with planned_once(context.spark):
+            frame = engine.labels_of(facts.core(), label, dates, last_loaded=last_loaded).localCheckpoint()
         written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates)))
         counts |= _counts(label, frame)
-        frame.unpersist()
     return JobReport(
         rows=counts, outputs={item.table: item.version for item in written},
         figures={"first": str(dates[0]), "last": str(dates[-1]), "last_loaded": str(last_loaded)},

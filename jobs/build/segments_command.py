@@ -109,7 +109,9 @@ def check(daily: DataFrame) -> dict[str, int]:
         by_scheme[row["scheme"]] = by_scheme.get(row["scheme"], 0) + row["rows"]
     wrong = {scheme: rows for scheme, rows in by_scheme.items() if rows != customers}
     if wrong or any(row["segment"] is None for row in sizes):
-        raise DataRejectedError(f"[{customers}] customers and dates, but rows by scheme {by_scheme}: a scheme's rules leave somebody out or repeat one")
+        raise DataRejectedError(
+            f"[{customers}] customers and dates, but rows by scheme {by_scheme}: a scheme's rules leave somebody out or repeat one"
+        )
     return {f"{row['scheme']}: {row['segment']}": row["rows"] for row in sorted(sizes, key=lambda row: (row["scheme"], -row["rows"]))}
 
 

@@ -39,7 +39,9 @@ def chosen(names: Sequence[str] | None, purpose: str | None) -> tuple[str, ...]:
         raise UsageError(f"No features {unknown} in the catalogue; nearest: {near}")
     refused = [name for name in names if name not in allowed]
     if refused:
-        raise UsageError(f"Features {refused} may not be read for [{purpose}]; they permit {[catalogue.feature(name).purposes for name in refused]}")
+        raise UsageError(
+            f"Features {refused} may not be read for [{purpose}]; they permit {[catalogue.feature(name).purposes for name in refused]}"
+        )
     return tuple(names)
 
 

@@ -81,7 +81,9 @@ def _rows(context: JobContext, mapping: SourceMapping, name: str, feed: Feed) ->
     except AnalysisException as error:
         reason = str(error).split("\n", 1)[0]
         described = {one: list(table.columns) for one, table in mapping.tables.items()}
-        raise ConfigurationError(f"[conf/sources/{mapping.source}.yml: {name}: bulk] can't be run: {reason}. Tables: {described}") from error
+        raise ConfigurationError(
+            f"[conf/sources/{mapping.source}.yml: {name}: bulk] can't be run: {reason}. Tables: {described}"
+        ) from error
     missing = sorted(set(feed.columns) - set(dated.columns))
     if missing:
         raise ConfigurationError(f"[conf/sources/{mapping.source}.yml: {name}: bulk] gives no columns {missing}; it gives {dated.columns}")

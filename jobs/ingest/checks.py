@@ -76,7 +76,9 @@ def flagged(conformed: DataFrame, plan: TargetPlan, rules: Sequence[RowRule]) ->
     copies = Window.partitionBy(*key, "delivered_for").orderBy(BROKEN, FILE, AT)
     whole = copies.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     has_key = F.expr(" and ".join(f"{name} is not null" for name in key))
-    rows = rows.withColumns({"nth__": F.row_number().over(copies), "low__": F.min("content__").over(whole), "high__": F.max("content__").over(whole)})
+    rows = rows.withColumns(
+        {"nth__": F.row_number().over(copies), "low__": F.min("content__").over(whole), "high__": F.max("content__").over(whole)}
+    )
     differ = has_key & (F.col("low__") != F.col("high__"))
     quarantined = F.col(BROKEN) | F.col(f"{FLAG}{REPEATED.id}") if REPEATED in rules else F.col(BROKEN)
     return (

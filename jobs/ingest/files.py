@@ -100,5 +100,7 @@ def _parquet_problems(content: bytes, feed: Feed) -> list[str]:
     found = different_columns(schema.names, feed.columns)
     if found:
         return found
-    typed = [f"{field.name} {field.type}" for field in schema if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
+    typed = [
+        f"{field.name} {field.type}" for field in schema if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
+    ]
     return [f"changed types {typed}; every column is delivered as text"] if typed else []

@@ -22,7 +22,9 @@ def secret(settings: Settings) -> str:
     if found:
         return found
     if not settings.source.allow_development_key:
-        raise ConfigurationError(f"The variable [{name}] is not set, and [{settings.environment}] does not allow the development key; set it to the secret")
+        raise ConfigurationError(
+            f"The variable [{name}] is not set, and [{settings.environment}] does not allow the development key; set it to the secret"
+        )
     return DEVELOPMENT_KEY
 
 

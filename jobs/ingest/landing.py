@@ -85,9 +85,7 @@ def manifest_path(landing: Path, feed: str, day: date) -> Path:
     return landing / feed / f"business_date={day}" / "_manifest.json"
 
 
-def discover(
-    landing: Path, *, feeds: Collection[str], days: Sequence[date], waivers: Sequence[Waiver]
-) -> dict[str, list[Delivery]]:
+def discover(landing: Path, *, feeds: Collection[str], days: Sequence[date], waivers: Sequence[Waiver]) -> dict[str, list[Delivery]]:
     """The deliveries of feeds for days, by feed and in order of dates.
 
     Raises InputNotReadyError for those that are not there and not waived, DataRejectedError for unreadable manifests.
@@ -138,7 +136,9 @@ def _delivery(landing: Path, feed: str, day: date, text: bytes) -> Delivery:
     except ValidationError as error:
         raise DataRejectedError(f"The manifest [{path}] can't be read: {error}; ask the source to deliver again") from error
     if (manifest.feed, manifest.business_date) != (feed, day):
-        raise DataRejectedError(f"The manifest [{path}] is of feed [{manifest.feed}] and date [{manifest.business_date}]; it lies in the wrong folder")
+        raise DataRejectedError(
+            f"The manifest [{path}] is of feed [{manifest.feed}] and date [{manifest.business_date}]; it lies in the wrong folder"
+        )
     if manifest.produced_at.tzinfo is None:
         raise DataRejectedError(f"The manifest [{path}] says produced_at [{manifest.produced_at}] without a zone; known time needs one")
     return Delivery(

@@ -124,7 +124,9 @@ def check_collisions(context: JobContext, incoming: DataFrame) -> None:
 
     ids = incoming.select("customer_key", "source_system", "source_id")
     if tables.version(context.settings, core.CUSTOMER_IDENTITY) > 0:
-        stored = tables.read(context, core.CUSTOMER_IDENTITY).join(ids.select("customer_key").distinct(), on="customer_key", how="left_semi")
+        stored = tables.read(context, core.CUSTOMER_IDENTITY).join(
+            ids.select("customer_key").distinct(), on="customer_key", how="left_semi"
+        )
         ids = ids.unionByName(stored.select("customer_key", "source_system", "source_id"))
     one = F.concat_ws("|", "source_system", "source_id")
     collided = ids.groupBy("customer_key").agg(F.min(one).alias("low"), F.max(one).alias("high")).where("low <> high").limit(5).collect()
@@ -146,7 +148,10 @@ def reconciled(verdict: Verdict, written: Written) -> list[Reconciled]:
         rows[1] += one.duplicates
         rows[2] += one.quarantined
     produced = {delivery.business_date: delivery for delivery in verdict.deliveries}
-    return [_reconciled(verdict, day, counts, _classes(verdict, produced[day], written.by_start, counts)) for day, counts in sorted(by_day.items())]
+    return [
+        _reconciled(verdict, day, counts, _classes(verdict, produced[day], written.by_start, counts))
+        for day, counts in sorted(by_day.items())
+    ]
 
 
 def _classes(verdict: Verdict, delivery: Delivery, by_start: Mapping[str, Sequence[int]], counts: Sequence[int]) -> tuple[int, int, int]:

@@ -67,9 +67,7 @@ def read_mapping(name: str) -> SourceMapping:
 
 def targets(mapping: SourceMapping, group: str) -> tuple[TargetPlan, ...]:
     """Every feed × target of a task group. Raises ConfigurationError naming what there is."""
-    return tuple(
-        _planned(mapping, name, feed, table) for name, feed in mapping.of_group(group).items() for table in feed.targets
-    )
+    return tuple(_planned(mapping, name, feed, table) for name, feed in mapping.of_group(group).items() for table in feed.targets)
 
 
 def _planned(mapping: SourceMapping, feed_name: str, feed: Feed, table_name: str) -> TargetPlan:

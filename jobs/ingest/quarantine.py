@@ -60,7 +60,11 @@ def _newest_runs(settings: Settings, feed: str) -> dict[date, str]:
     opened = tables.log(settings, ops.DELIVERY)
     if opened is None:
         return {}
-    rows = opened.to_pyarrow_dataset().to_table(filter=ds.field("feed") == feed, columns=["business_date", "run_id", "finished_at"]).to_pylist()
+    rows = (
+        opened.to_pyarrow_dataset()
+        .to_table(filter=ds.field("feed") == feed, columns=["business_date", "run_id", "finished_at"])
+        .to_pylist()
+    )
     return {row["business_date"]: row["run_id"] for row in sorted(rows, key=lambda row: row["finished_at"])}
 
 

@@ -59,7 +59,15 @@ def _replay(arguments: argparse.Namespace, settings: Settings, mapping: SourceMa
     runner.execute(JOB, request)
     after = _open_places(settings, feed, arguments)
     sys.stdout.write(
-        json.dumps({"feed": feed, "business_date": str(day), "resolved": len(before - after), "still_rejected": len(after & before), "new": len(after - before)})
+        json.dumps(
+            {
+                "feed": feed,
+                "business_date": str(day),
+                "resolved": len(before - after),
+                "still_rejected": len(after & before),
+                "new": len(after - before),
+            }
+        )
         + "\n"
     )
     return 0

@@ -23,5 +23,7 @@ def seal(settings: Settings, request: Request) -> int:
     if missing:
         raise InputNotReadyError(f"Not all groups are ingested, missing {landing.described(missing)}; run `kequn ingest --group` for them")
     page = quality.build_docs(settings, request.partition)
-    sys.stdout.write(json.dumps({"job": "ingest", "scope": "seal", "partition": request.partition, "state": "done", "data_docs": str(page or "")}) + "\n")
+    sys.stdout.write(
+        json.dumps({"job": "ingest", "scope": "seal", "partition": request.partition, "state": "done", "data_docs": str(page or "")}) + "\n"
+    )
     return 0

@@ -78,7 +78,9 @@ def judged(
     outcomes: list[Outcome] = []
     if rows is not None and counted:
         outcomes += quality.check_rows(rows, rules, feed=plan.feed_name, table=plan.table, flag=checks.FLAG, keep=keep)
-    outcomes += _delivery_outcomes(plan, counted, deliveries, limits=quality.limits(settings), settings=settings, history=history, keep=keep)
+    outcomes += _delivery_outcomes(
+        plan, counted, deliveries, limits=quality.limits(settings), settings=settings, history=history, keep=keep
+    )
     return Verdict(plan=plan, rows=rows, counted=tuple(counted), outcomes=tuple(outcomes), deliveries=tuple(deliveries))
 
 
@@ -90,7 +92,9 @@ def _delivery_outcomes(
 
     by_day = _by_day(plan, counted, deliveries, limits=limits, history=history, days=settings.quality.volume_history_days)
     by_file, suite = _by_file(plan, counted, deliveries), suite_of_deliveries(plan.feed_name, plan.table.name, limits)
-    of_files = quality.check_deliveries(suite_of_files(plan.feed_name, plan.table.name), by_file, feed=plan.feed_name, table=plan.table, keep=keep)
+    of_files = quality.check_deliveries(
+        suite_of_files(plan.feed_name, plan.table.name), by_file, feed=plan.feed_name, table=plan.table, keep=keep
+    )
     return [*of_files, *quality.check_deliveries(suite, by_day, feed=plan.feed_name, table=plan.table, keep=keep)]
 
 
@@ -103,7 +107,9 @@ def _by_file(plan: TargetPlan, counted: Sequence[Counted], deliveries: Sequence[
         where = (one.business_date, "" if plan.feed.bulk else file_place(one.file).rsplit("/", 1)[-1])
         found[where] = found.get(where, 0) + one.rows_in
     listed = [((d.business_date, "" if plan.feed.bulk else file.path.name), file.rows) for d in deliveries for file in d.files]
-    return pd.DataFrame({"rows_in": [found.get(where, 0) for where, _ in listed], "rows_listed": [rows for _, rows in listed]}, dtype="int64")
+    return pd.DataFrame(
+        {"rows_in": [found.get(where, 0) for where, _ in listed], "rows_listed": [rows for _, rows in listed]}, dtype="int64"
+    )
 
 
 def _by_day(
@@ -116,7 +122,10 @@ def _by_day(
     for one in counted:
         by_day.setdefault(one.business_date, []).append(one)
     volumes = {**history, **{delivery.business_date: _sum(by_day.get(delivery.business_date, []), "rows_in") for delivery in deliveries}}
-    rows = [_figures(plan, delivery, by_day.get(delivery.business_date, []), limits=limits, volumes=volumes, days=days) for delivery in deliveries]
+    rows = [
+        _figures(plan, delivery, by_day.get(delivery.business_date, []), limits=limits, volumes=volumes, days=days)
+        for delivery in deliveries
+    ]
     columns = ("amount_sum", "control_sum", "quarantined_share", "quarantined_share_of_many", "duplicates", "volume_ratio", "days_behind")
     return pd.DataFrame(rows, columns=list(columns), dtype="float64")
 
@@ -159,7 +168,8 @@ def refuse(verdicts: Sequence[Verdict], order: Order) -> None:
     broken = [outcome for verdict in verdicts for outcome in verdict.outcomes if outcome.stops and not _is_waived(outcome, order)]
     if broken:
         described = [
-            f"[{one.feed} -> {one.table}] breaks [{one.rule}] ({one.because}): {one.unexpected_rows} of {one.checked_rows}{_seen(one)}" for one in broken
+            f"[{one.feed} -> {one.table}] breaks [{one.rule}] ({one.because}): {one.unexpected_rows} of {one.checked_rows}{_seen(one)}"
+            for one in broken
         ]
         raise DataRejectedError(f"Rejected as a whole, nothing landed: {'; '.join(described)}")
 

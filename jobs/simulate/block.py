@@ -165,7 +165,9 @@ def _put_events(scene: Scene, moved: Rows, *, block: int) -> None:
     people = scene.people
     merged = rows["day"] >= people.merge_day[rows["customer"]]
     customer = np.where(merged, people.merged_into[rows["customer"]], rows["customer"])
-    scene.outbox.put("channel_events", **{**rows, "customer": people.first_customer + customer, "serial": _serials(scene, customer.size, block)})
+    scene.outbox.put(
+        "channel_events", **{**rows, "customer": people.first_customer + customer, "serial": _serials(scene, customer.size, block)}
+    )
 
 
 def _spill(outbox: Outbox, path: Path) -> None:
@@ -183,4 +185,3 @@ def _latest(rows: Rows, key: tuple[str, ...] | None) -> Rows:
     last = np.ones(order.size, dtype=bool)
     last[:-1] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
     return picked(rows, np.sort(order[last]))
-

@@ -128,7 +128,9 @@ def _open_savings(rng: Generator, book: Book, people: Population, here: Bools, *
     ):
         who = np.flatnonzero(here & chance(rng, np.array(share)[people.archetype], people.size))
         product = np.array([c.PRODUCT_INDEX[code] for code in codes])[rng.integers(0, len(codes), who.size)]
-        since = np.minimum((rng.random(who.size) * PRODUCT_MONTHS[product] * MONTH_DAYS).astype(np.int64) + 1, start - people.open_day[who] - 1)
+        since = np.minimum(
+            (rng.random(who.size) * PRODUCT_MONTHS[product] * MONTH_DAYS).astype(np.int64) + 1, start - people.open_day[who] - 1
+        )
         book.open(who, slot, product=product, day=start - since, via=np.full(who.size, c.BRANCH))
         book.balance[who, slot] = rounded(people.wealth_target[who] * part * rng.uniform(0.5, 1.5, who.size), 1000)
         if slot != c.WEALTH:

@@ -106,8 +106,12 @@ CREDIT_STATUSES = ("active", "closed", "default")
 PLAN_STATUSES = ("active", "matured", "rolled_over", "broken")
 
 # The last two of each list lie outside GBK: only a true GB18030 reader gets them right.
-SURNAMES = tuple("王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓韩冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙史陶贺顾毛郝龚邵万钱严武戴莫孔向汤㛃𬱖")
-GIVEN = tuple("伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华文玉建国春红梅兰志辉鹏飞宇浩然子轩梓涵欣怡诗雨佳琪思远博雅嘉怡晨曦俊熙若彤一诺奕辰可馨天佑海燕晓东小龙永康德福长青𠅤䶮")
+SURNAMES = tuple(
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓韩冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙史陶贺顾毛郝龚邵万钱严武戴莫孔向汤㛃𬱖"
+)
+GIVEN = tuple(
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华文玉建国春红梅兰志辉鹏飞宇浩然子轩梓涵欣怡诗雨佳琪思远博雅嘉怡晨曦俊熙若彤一诺奕辰可馨天佑海燕晓东小龙永康德福长青𠅤䶮"
+)
 
 ARCHETYPES = ("prospect", "inclusive", "mass", "affluent", "private")
 PROSPECT, INCLUSIVE, MASS, AFFLUENT, PRIVATE = range(5)

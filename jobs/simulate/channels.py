@@ -50,7 +50,9 @@ def _new_devices(scene: Scene) -> Rows:
     who, day = scene.happenings(np.full(scene.people.size, 0.012))
     who, first = np.unique(who, return_index=True)
     scene.book.device[who, c.DEMAND] = np.minimum(scene.book.device[who, c.DEMAND] + 1, 30)
-    return _event(scene, who, day[first], second=scene.seconds(who.size), channel=np.full(who.size, c.APP), kind=c.DEVICE_CHANGE, function=10)
+    return _event(
+        scene, who, day[first], second=scene.seconds(who.size), channel=np.full(who.size, c.APP), kind=c.DEVICE_CHANGE, function=10
+    )
 
 
 def _transactions(scene: Scene, posted: Rows) -> Rows:

@@ -131,7 +131,9 @@ def settle_credit(scene: Scene, plan: CreditPlan, kept: Rows, closing: Ints) -> 
         if slot == c.CARD:
             put_cards(scene.outbox, scene.people, scene.book, who, day=day, balance=who * 0, minimum=who * 0, dpd=0)
         else:
-            put_loans(scene.outbox, scene.people, scene.book, who, slot, day=day, dpd=0, status=0, outstanding=scene.book.principal[who, slot])
+            put_loans(
+                scene.outbox, scene.people, scene.book, who, slot, day=day, dpd=0, status=0, outstanding=scene.book.principal[who, slot]
+            )
 
 
 def _settle_loans(scene: Scene, plan: CreditPlan, kept: Rows, slot: int, closing: Ints) -> None:

@@ -107,11 +107,15 @@ def read_delivery(landing: Path, *, feed: str, business_date: date) -> pa.Table:
         rows = [json.loads(line) for line in lines.splitlines()]
         return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in rows[0]]))
     names = lines.split("\n", 1)[0].split(",")
-    options = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, quoted_strings_can_be_null=False)
+    options = pa_csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, quoted_strings_can_be_null=False
+    )
     return pa_csv.read_csv(io.BytesIO(lines.encode()), convert_options=options)
 
 
-def manifest(*, feed: str, business_date: date, files: list[dict[str, object]], rows: int, control: dict[str, str] | None) -> dict[str, object]:
+def manifest(
+    *, feed: str, business_date: date, files: list[dict[str, object]], rows: int, control: dict[str, str] | None
+) -> dict[str, object]:
     """The manifest: produced at one o'clock of the following local day, which is 17:00 UTC."""
     content: dict[str, object] = {
         "source": "bank", "feed": feed, "business_date": business_date.isoformat(), "schema_version": SCHEMA_VERSION,

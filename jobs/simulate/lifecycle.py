@@ -110,7 +110,11 @@ def _hand_over(scene: Scene, here: Bools) -> None:
     giver = partner[who]
     account = scene.book.numbers(people)[giver, c.DEMAND]
     since = np.maximum(people.open_day[who], people.open_day[giver])
-    rows = ((giver, c.OWNER, scene.book.opened[giver, c.DEMAND], day[who] - 1), (who, c.JOINT, since, day[who] - 1), (who, c.OWNER, day[who], -1))
+    rows = (
+        (giver, c.OWNER, scene.book.opened[giver, c.DEMAND], day[who] - 1),
+        (who, c.JOINT, since, day[who] - 1),
+        (who, c.OWNER, day[who], -1),
+    )
     for holder, role, held_from, held_to in rows:
         scene.outbox.put("account_parties", day=day[who], account=account, customer=people.first_customer + holder, role=role,
                          held_from=held_from, held_to=held_to)  # fmt: skip

@@ -28,7 +28,9 @@ def add_campaign(scene: Scene, plan: SavingsPlan) -> None:
     day = month.first + CAMPAIGN_DAY - 1
     if month.month not in CAMPAIGN_MONTHS or not month.delivered_from <= day <= month.delivered_to:
         return
-    reachable = people.marketing & (scene.activity > 0.02) & scene.book.is_open[:, c.DEMAND] & scene.awake(scene.everyone, scene.everyone * 0 + day)
+    reachable = (
+        people.marketing & (scene.activity > 0.02) & scene.book.is_open[:, c.DEMAND] & scene.awake(scene.everyone, scene.everyone * 0 + day)
+    )
     reachable &= people.merge_day > month.last
     who = np.flatnonzero(reachable & scene.chance(REACH))
     control = chance(rng, HOLD_OUT, who.size)
@@ -74,7 +76,9 @@ def _structuring(scene: Scene, who: Ints, starts: Ints) -> None:
     row = np.repeat(who, times)
     day = starts[row] + scene.rng.integers(0, 6, row.size)
     amount = rounded(scene.rng.uniform(41_000, 49_800, row.size), 100)
-    scene.moves.add(customer=row, day=day, second=scene.seconds(row.size, office=True), amount=amount, type=c.CASH_DEPOSIT, channel=c.BRANCH)
+    scene.moves.add(
+        customer=row, day=day, second=scene.seconds(row.size, office=True), amount=amount, type=c.CASH_DEPOSIT, channel=c.BRANCH
+    )
     total = np.zeros(scene.people.size, dtype=np.int64)
     np.add.at(total, row, amount)
     scene.moves.add(customer=who, day=starts[who] + 7, second=11 * 3600, amount=-(total[who] * 92 // 100), type=c.TRANSFER, channel=c.APP,

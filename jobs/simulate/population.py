@@ -123,7 +123,9 @@ def _money(rng: Generator, people: Traits) -> Traits:
     income = np.where(retired, income * 0.55, income)
     has_salary = chance(rng, np.array([0.0, 0.42, 0.5, 0.5, 0.3])[archetype], size) & ~retired
     purchases = rng.gamma(1.1, np.array([0, 2.0, 1.9, 2.3, 2.0])[archetype] / 1.1, size)
-    wealth = lognormal(rng, np.array([0, 6_000, 48_000, 900_000, 9_500_000])[archetype], np.array([0, 0.9, 1.1, 0.55, 0.45])[archetype], size)
+    wealth = lognormal(
+        rng, np.array([0, 6_000, 48_000, 900_000, 9_500_000])[archetype], np.array([0, 0.9, 1.1, 0.55, 0.45])[archetype], size
+    )
     return {
         "income": income, "has_salary": has_salary, "has_pension": retired & chance(rng, 0.75, size),
         "pay_day": np.array([5, 8, 10, 15, 20, 25])[choice(rng, (0.15, 0.1, 0.35, 0.25, 0.05, 0.1), size)],

@@ -78,13 +78,17 @@ def _invest(scene: Scene, plan: SavingsPlan) -> None:
     """Money above what is kept at hand goes into the first free term deposit, else into wealth products."""
     book, people, rng = scene.book, scene.people, scene.rng
     excess = book.balance[:, c.DEMAND] / 100 - 1.25 * demand_target(scene)
-    steady = (fade_progress(people, scene.month.last) == 0) & (scene.activity > 0.5) & (excess > np.maximum(8_000, demand_target(scene) * 0.2))
+    steady = (
+        (fade_progress(people, scene.month.last) == 0) & (scene.activity > 0.5) & (excess > np.maximum(8_000, demand_target(scene) * 0.2))
+    )
     day = scene.days(people.size)
     steady &= scene.awake(scene.everyone, day) & book.is_open[:, c.DEMAND]
     steady &= scene.chance(np.array([0, 0.06, 0.22, 0.4, 0.45])[people.archetype])
     amount = rounded(np.maximum(excess, 1_000) * rng.uniform(0.5, 0.95, people.size), 1000)
     likes_wealth = scene.chance(np.array([0, 0.25, 0.3, 0.5, 0.6])[people.archetype])
-    slot = np.where(likes_wealth, c.WEALTH, np.where(book.can_open(c.TERM), c.TERM, np.where(book.can_open(c.CERTIFICATE), c.CERTIFICATE, c.WEALTH)))
+    slot = np.where(
+        likes_wealth, c.WEALTH, np.where(book.can_open(c.TERM), c.TERM, np.where(book.can_open(c.CERTIFICATE), c.CERTIFICATE, c.WEALTH))
+    )
     who = np.flatnonzero(steady)
     for target in (c.TERM, c.CERTIFICATE, c.WEALTH):
         chosen = who[slot[who] == target]
@@ -174,7 +178,9 @@ def _recurring(scene: Scene, plan: SavingsPlan) -> None:
     fading = fade_progress(people, scene.month.last) > 0
     book.rolls_over[:, slot] |= ripe & ~fading & scene.chance(0.45)
     who = np.flatnonzero(ripe)
-    pay_out(scene, plan, slot, who, book.matures[who, slot].copy(), interest=interest[who], status=np.where(book.rolls_over[who, slot], 2, 1))
+    pay_out(
+        scene, plan, slot, who, book.matures[who, slot].copy(), interest=interest[who], status=np.where(book.rolls_over[who, slot], 2, 1)
+    )
     unpaid = book.due_number[:, slot] - book.paid_number[:, slot]
     day = scene.month.day(book.due_dom[:, slot])
     breaks = held & ~ripe & _within(scene, day) & ((unpaid >= BROKEN_AFTER) | (fading & scene.chance(0.15)))
@@ -242,5 +248,3 @@ def _settle_recurring(scene: Scene, plan: SavingsPlan, kept: Rows) -> None:
     put_due(scene, "deposit_instalments", np.flatnonzero(plan.due & (paid_day != day)), slot, day=day)
     put_paid(scene, "deposit_instalments", np.flatnonzero(plan.due & (paid_day == day)), slot, paid_day=paid_day,
              total=(book.due_number - book.paid_number)[:, slot] * book.instalment[:, slot])  # fmt: skip
-
-

@@ -86,4 +86,6 @@ def national_ids(city_codes: npt.NDArray[np.int64], birth_days: Ints, serials: I
     number = ((city_codes * 10_000 + year) * 100 + month) * 100_000 + day * 1000 + serials
     weights = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
     digits = number[:, None] // 10 ** np.arange(16, -1, -1) % 10
-    return pc.binary_join_element_wise(pa.array(number).cast(pa.string()), named((digits * weights).sum(axis=1) % 11, tuple("10X98765432")), "")
+    return pc.binary_join_element_wise(
+        pa.array(number).cast(pa.string()), named((digits * weights).sum(axis=1) % 11, tuple("10X98765432")), ""
+    )

@@ -20,7 +20,9 @@ def test_stored_documents_are_up_to_date(documents: dict[str, str]) -> None:
     docs.check(documents, docs.DOCS)
 
 
-def test_a_stale_document_is_shown_with_its_difference(documents: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stale_document_is_shown_with_its_difference(
+    documents: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     docs.write(documents, tmp_path)
     docs.check(documents, tmp_path)
     (tmp_path / "features.md").write_text("# Features\n", encoding="utf-8")
@@ -54,4 +56,6 @@ def test_links_within_the_dictionary_lead_somewhere(documents: dict[str, str]) -
 
 def test_the_glossary_knows_the_words_of_the_marts() -> None:
     glossary = (docs.DOCS / "glossary.md").read_text(encoding="utf-8")
-    assert [word for word in ("as-of date", "suppression", "quarantine", "asset tier", "champion", "tombstone") if word not in glossary.lower()] == []
+    assert [
+        word for word in ("as-of date", "suppression", "quarantine", "asset tier", "champion", "tombstone") if word not in glossary.lower()
+    ] == []

@@ -124,6 +124,9 @@ def test_berka_by_the_same_dags(berka: Path, tmp_path: Path) -> None:
     assert counted["core.customer"] == 5_369
     months = {str(row["as_of_date"])[:7] for row in ran.rows("features/activity_v1")}
     early = {"1993-12", "1994-01", "1994-02", "1994-03"}
-    late = {f"{year}-{month:02d}" for year in (1995, 1996, 1997, 1998) for month in range(1, 13)} - {"1998-12", *(f"1995-{m:02d}" for m in range(1, 5))}
+    late = {f"{year}-{month:02d}" for year in (1995, 1996, 1997, 1998) for month in range(1, 13)} - {
+        "1998-12",
+        *(f"1995-{m:02d}" for m in range(1, 5)),
+    }
     assert months == early | late
     assert len(ran.rows("mart/customer_360")) > 5_000

@@ -84,7 +84,9 @@ def test_segments_and_labels_speak_of_what_exists():
         assert all(CHINESE.search(rule.title_zh) and rule.because for rule in scheme.rules)
         assert len({rule.name for rule in scheme.rules}) == len(scheme.rules)
         for name in scheme.features:
-            assert set(scheme.purposes) & set(FEATURES[name][1].purposes), f"[{scheme.name}] uses [{name}], which permits none of its purposes"
+            assert set(scheme.purposes) & set(FEATURES[name][1].purposes), (
+                f"[{scheme.name}] uses [{name}], which permits none of its purposes"
+            )
     for label in LABELS:
         found = {item.column for source in SOURCES for item in source.wanted_by((label.outcome, *label.conditions))}
         assert words(" ".join((label.outcome, *label.conditions))) <= found | {"as_of_date", "customer_opened_on"}

@@ -71,7 +71,12 @@ def test_the_quirks_of_transactions(ingested: tuple[JobContext, dict[str, JobRep
 
 def test_women_loans_and_owners(ingested: tuple[JobContext, dict[str, JobReport]]) -> None:
     context, _ = ingested
-    client = tables.read(context, core.CUSTOMER_IDENTITY).where("id_number = '706213'").join(tables.read(context, core.CUSTOMER), on="customer_key", how="inner").first()
+    client = (
+        tables.read(context, core.CUSTOMER_IDENTITY)
+        .where("id_number = '706213'")
+        .join(tables.read(context, core.CUSTOMER), on="customer_key", how="inner")
+        .first()
+    )
     assert client is not None
     assert (client["gender"], client["birth_date"]) == ("F", date(1970, 12, 13))  # month 62 is December of a woman
     loans = tables.read(context, core.CREDIT_ACCOUNT)

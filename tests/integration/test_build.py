@@ -28,8 +28,8 @@ GIVEN = {
     "account_parties": "account_key\n1",
     "transactions": """
         transaction_id | business_date | amount
-        t1             | 2026-01-20    | 10
-        t2             | 2026-02-20    | 20
+        t1             | 2026-01-28    | 10
+        t2             | 2026-02-26    | 20
         t3             | 2026-06-30    | 30
     """,
     "balances": "business_date | balance\n2026-01-10 | 600000\n2026-01-31 | 600000",
@@ -82,7 +82,7 @@ def test_from_core_to_features_segments_and_labels(core, context_for, spark):
     # The same again is no revision; a late row is one, of the group it touches, and only for the customer concerned.
     again = run(features_command, context_for("features", JANUARY, generation=1))
     assert sum(count for name, count in again.rows.items() if name.endswith(("inserted", "revised"))) == 0
-    late = Bank(spark, GIVEN | {"transactions": GIVEN["transactions"].replace("t2", "t0 | 2026-01-25 | 5\n        t2")})
+    late = Bank(spark, GIVEN | {"transactions": GIVEN["transactions"].replace("t2", "t0 | 2026-01-29 | 5\n        t2")})
     write(core, "transactions", late)
     third = run(features_command, context_for("features", JANUARY, generation=2))
     assert third.rows["features.activity_v1 revised"] == 1
@@ -97,22 +97,30 @@ def test_from_core_to_features_segments_and_labels(core, context_for, spark):
     assert (report.rows["dates"], report.rows["spine"]) == (2, 4)
     assert report.rows["features.activity_v1 inserted"] == 2  # January stands
     assert features_of(ranged, FEBRUARY, "activity__out_sum_30d", "balances__aum_mad_30d") == [(1, 20, 600000), (2, 0, 0)]
-    assert tables.read(ranged, catalogue.TILED[0].table).count() == 3  # 20 and 25 January, 20 February
+    assert tables.read(ranged, catalogue.TILED[0].table).count() == 3  # 28 and 29 January, 26 February
 
     # Segments of both dates; membership begins once and tells nothing new in February.
     segments = month_ends(context_for("segments", JANUARY, date(2026, 2, 28)))
     report = run(segments_command, segments)
     assert report.rows["rows"] == 2 * 2 * 3
     # 600,000 since 10 January: 22 of 30 days, a mean of 440,000 in January. February's 600,000 takes effect in March.
-    tiers = tables.read(segments, SEGMENT_DAILY).where("scheme = 'asset_tier' and customer_key = 1").select("as_of_date", "segment").collect()
+    tiers = (
+        tables.read(segments, SEGMENT_DAILY).where("scheme = 'asset_tier' and customer_key = 1").select("as_of_date", "segment").collect()
+    )
     assert {row["as_of_date"]: row["segment"] for row in tiers} == {JANUARY: "mass", FEBRUARY: "mass"}
-    memberships = tables.read(segments, SEGMENT_MEMBERSHIP).where("scheme = 'asset_tier'").select("customer_key", "segment", "valid_from", "valid_to")
+    memberships = (
+        tables.read(segments, SEGMENT_MEMBERSHIP).where("scheme = 'asset_tier'").select("customer_key", "segment", "valid_from", "valid_to")
+    )
     assert sorted(map(tuple, memberships.collect())) == [(1, "mass", JANUARY, None), (2, "prospect", JANUARY, None)]
 
     # Labels: the outcome of January ends on 31 May and is known; that of a year is not.
     labels = month_ends(context_for("labels", JANUARY))
     report = run(labels_command, labels)
-    assert (report.rows["churn_inactive_90d usable"], report.rows["churn_inactive_90d ones"], report.rows["value_12m censored"]) == (1, 1, 2)
+    assert (report.rows["churn_inactive_90d usable"], report.rows["churn_inactive_90d ones"], report.rows["value_12m censored"]) == (
+        1,
+        1,
+        2,
+    )
     churn = {row["customer_key"]: (row["is_eligible"], row["label"]) for row in tables.read(labels, CHURN_INACTIVE_90D).collect()}
     assert churn == {1: (True, 1), 2: (False, 1)}
     assert tables.read(labels, VALUE_12M).where("is_censored").count() == 2
@@ -141,7 +149,9 @@ def wide_rows(spark, *rows: dict):
     columns = ["customer_key bigint", "as_of_date date", *(f"{name} {feature.type}" for name, (_, feature) in catalogue.FEATURES.items())]
     zero = {"string": "", "double": 0.0}
     full = [{name: zero.get(feature.type, 0) for name, (_, feature) in catalogue.FEATURES.items()} | row for row in rows]
-    return spark.createDataFrame([(row["customer_key"], JANUARY, *(row[name] for name in catalogue.FEATURES)) for row in full], ", ".join(columns))
+    return spark.createDataFrame(
+        [(row["customer_key"], JANUARY, *(row[name] for name in catalogue.FEATURES)) for row in full], ", ".join(columns)
+    )
 
 
 def test_features_are_checked_before_they_are_published(spark):
@@ -154,7 +164,9 @@ def test_features_are_checked_before_they_are_published(spark):
 
 def test_dates_of_a_request():
     def ask(since: str, until: str, *, month_ends: bool) -> list[str]:
-        request = Request(job="features", since=date.fromisoformat(since), until=date.fromisoformat(until), options={"month_ends": month_ends})
+        request = Request(
+            job="features", since=date.fromisoformat(since), until=date.fromisoformat(until), options={"month_ends": month_ends}
+        )
         return [str(day) for day in as_of_dates(request)]
 
     assert ask("2024-02-28", "2024-03-01", month_ends=False) == ["2024-02-28", "2024-02-29", "2024-03-01"]
@@ -162,5 +174,8 @@ def test_dates_of_a_request():
     with pytest.raises(UsageError, match="No month-end"):
         ask("2024-01-01", "2024-01-30", month_ends=True)
     assert [str(day) for day in month_ends_before(date(2026, 3, 31), 3)] == ["2026-02-28", "2026-01-31", "2025-12-31"]
-    assert between("d", date(2025, 12, 3), JANUARY) == "month >= 202512 and month <= 202601 and d >= date'2025-12-03' and d <= date'2026-01-31'"
+    assert (
+        between("d", date(2025, 12, 3), JANUARY)
+        == "month >= 202512 and month <= 202601 and d >= date'2025-12-03' and d <= date'2026-01-31'"
+    )
     assert in_dates("d", [JANUARY]) == "month in (202601) and d in (date'2026-01-31')"

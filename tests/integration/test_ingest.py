@@ -110,7 +110,10 @@ def test_a_night_of_all_four_groups(landing: Path, reference: Run, context: JobC
     assert rows(context, core.BALANCE_DAILY, "balance_minor", "balance_base_minor") == [(-550, -550), (10000, 71000)]
     assert rows(context, core.TRANSACTION, "known_from")[0] == (datetime(2025, 12, 30, 17),)
     assert rows(context, core.CUSTOMER, "valid_from", "region") == [(DAY, "上海"), (DAY, "北京")]
-    assert rows(context, core.CREDIT_ACCOUNT, "credit_account_id", "kind", "annual_rate_ppm") == [("K1", "card", None), ("L1", "loan", 45000)]
+    assert rows(context, core.CREDIT_ACCOUNT, "credit_account_id", "kind", "annual_rate_ppm") == [
+        ("K1", "card", None),
+        ("L1", "loan", 45000),
+    ]
     assert rows(context, core.CHANNEL_EVENT, "event_id", "customer_key") == [("E1", c1)]
     assert seal.seal(settings, Request(job="ingest", since=DAY, until=DAY)) == 0
     assert (settings.reports / "data_docs" / "index.html").exists()
@@ -169,7 +172,12 @@ def test_corrections_late_rows_and_a_range_in_one_go(landing: Path, reference: R
 
 
 def test_a_replay_after_a_mend_lands_what_was_orphaned(landing: Path, reference: Run, context: JobContext, settings: conf.Settings) -> None:
-    deliver_group(landing, "transactions", DAY, {"transactions": [txn("T1"), txn("T2", acct_no="A9")], "balances": [balance("A1", "1.00", "2025-12-30")]})
+    deliver_group(
+        landing,
+        "transactions",
+        DAY,
+        {"transactions": [txn("T1"), txn("T2", acct_no="A9")], "balances": [balance("A1", "1.00", "2025-12-30")]},
+    )
     reference("transactions")
     assert [one.is_open for one in quarantine.rejected(settings, ["transactions"])] == [True]
     party = {"acct_no": "A9", "cust_no": "C2", "role": "OWNER", "from_date": "2024-01-01"}

@@ -51,9 +51,12 @@ CUSTOMERS = st.integers(1, 4)
 # Small ranges make ties: several events of a customer on a day, events on the very edge of a window.
 DAY = st.one_of(st.sampled_from(DAYS), st.integers(0, 40).map(lambda back: DAYS[-1] - timedelta(days=back)))
 EVENTS = st.lists(
-    st.builds(Event, CUSTOMERS, DAY, st.integers(0, 500), st.booleans(), st.booleans(), st.one_of(st.none(), st.integers(0, 23))), max_size=60
+    st.builds(Event, CUSTOMERS, DAY, st.integers(0, 500), st.booleans(), st.booleans(), st.one_of(st.none(), st.integers(0, 23))),
+    max_size=60,
 )
-CHANGES = st.lists(st.builds(Change, CUSTOMERS, DAY, st.integers(-5000, 50000)), max_size=30, unique_by=lambda change: (change.customer, change.day))
+CHANGES = st.lists(
+    st.builds(Change, CUSTOMERS, DAY, st.integers(-5000, 50000)), max_size=30, unique_by=lambda change: (change.customer, change.day)
+)
 MERGERS = st.lists(st.tuples(st.sampled_from([(1, 2), (3, 4), (2, 4)]), DAY), max_size=2, unique_by=lambda merger: merger[0][0])
 DATES = st.lists(DAY, min_size=1, max_size=4, unique=True)
 
@@ -123,17 +126,21 @@ def taken(spark: SparkSession, source: Any, seen: Any, dates: Sequence[date], ex
     """The measures that the twin tells, for every customer and date; what is empty filled in."""
     names = [f"{source.name}_{name}" for name in next(iter(expected.values()))]
     wanted = source.wanted_by((" ".join(names),))
-    everybody = spark.createDataFrame([(customer, day) for customer in range(1, 5) for day in dates], "customer_key bigint, as_of_date date")
+    everybody = spark.createDataFrame(
+        [(customer, day) for customer in range(1, 5) for day in dates], "customer_key bigint, as_of_date date"
+    )
     rows = windows.with_measures(everybody, [(windows.measures(seen, wanted), wanted)]).collect()
     cut = len(source.name) + 1
     return {
-        (row["customer_key"], row["as_of_date"]): {k[cut:]: v for k, v in row.asDict().items() if k not in {"customer_key", "as_of_date"}} for row in rows
+        (row["customer_key"], row["as_of_date"]): {k[cut:]: v for k, v in row.asDict().items() if k not in {"customer_key", "as_of_date"}}
+        for row in rows
     }
 
 
 def compare_events(spark: SparkSession, events: Sequence[Event], mergers: Sequence[Any], dates: Sequence[date]) -> None:
     rows = [
-        (e.customer, e.day, "out" if e.is_out else "in", "transfer", e.minor, e.is_initiated, e.hour, None, None, None, False) for e in events
+        (e.customer, e.day, "out" if e.is_out else "in", "transfer", e.minor, e.is_initiated, e.hour, None, None, None, False)
+        for e in events
     ]
     day_tiles = tiles.transaction_tiles(spark.createDataFrame(rows, EVENT_DDL))
     seen = windows.seen_events(day_tiles, TRANSACTION, spine.dates_frame(spark, dates), owners_of(spark, mergers))
@@ -192,5 +199,7 @@ def test_chains_of_mergers_are_followed():
 
 def test_a_circle_of_mergers_ends():
     day = date(2026, 1, 10)
-    found = spine.ownership([spine.Merged(customer_key=1, survivor_key=2, merged_on=day), spine.Merged(customer_key=2, survivor_key=1, merged_on=day)])
+    found = spine.ownership(
+        [spine.Merged(customer_key=1, survivor_key=2, merged_on=day), spine.Merged(customer_key=2, survivor_key=1, merged_on=day)]
+    )
     assert {(line.merged_key, line.owner_key) for line in found if line.owned_to is None} == {(1, 2), (2, 1)}

@@ -18,7 +18,13 @@ def test_windows_hold_the_last_days_and_not_the_one_before(one):
     """)  # fmt: skip
     # 1 January is 30 days back and out of 30; 3 November would be the first of 90; 1 February 2025 the first of 365.
     assert (row["out_sum_7d"], row["out_sum_30d"], row["out_sum_90d"], row["out_sum_365d"]) == (10, 30, 70, 310)
-    assert (row["txn_count_7d"], row["txn_count_30d"], row["txn_count_90d"], row["txn_count_180d"], row["txn_count_365d"]) == (1, 2, 3, 4, 5)
+    assert (row["txn_count_7d"], row["txn_count_30d"], row["txn_count_90d"], row["txn_count_180d"], row["txn_count_365d"]) == (
+        1,
+        2,
+        3,
+        4,
+        5,
+    )
 
 
 def test_only_what_the_customer_did_counts_as_activity(one):

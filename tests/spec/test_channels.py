@@ -24,7 +24,11 @@ def test_visits_by_channel_and_the_preferred_one(one):
     assert (row["login_gap_days"], row["mobile_login_gap_days"], row["login_count_30d"], row["login_count_90d"]) == (1, 1, 1, 2)
     assert row["login_trend"] == pytest.approx(1 * 3 / 2)
     # Visits of 90 days: app 4, web 1, branch 1, call centre 1; pushes don't count.
-    assert (row["preferred_channel"], row["preferred_share"], row["digital_share_90d"]) == ("app", pytest.approx(4 / 7), pytest.approx(5 / 7))
+    assert (row["preferred_channel"], row["preferred_share"], row["digital_share_90d"]) == (
+        "app",
+        pytest.approx(4 / 7),
+        pytest.approx(5 / 7),
+    )
     assert row["channel_entropy"] == pytest.approx(-(4 / 7 * log(4 / 7) + 3 / 7 * log(1 / 7)))
     assert row["function_count_90d"] == 5  # home, balance, cash, fraud, settings
     assert (row["visit_days_90d"], row["branch_count_90d"], row["call_count_90d"], row["atm_count_90d"]) == (5, 1, 1, 0)
@@ -43,4 +47,10 @@ def test_at_a_tie_the_more_digital_channel_is_preferred(one):
 def test_nobody_came(one):
     row = one("channels", "2026-01-31")
     assert (row["login_count_30d"], row["visit_days_90d"], row["function_count_90d"], row["closing_count_90d"]) == (0, 0, 0, 0)
-    assert (row["login_gap_days"], row["preferred_channel"], row["preferred_share"], row["digital_share_90d"], row["push_open_rate_90d"]) == (None,) * 5
+    assert (
+        row["login_gap_days"],
+        row["preferred_channel"],
+        row["preferred_share"],
+        row["digital_share_90d"],
+        row["push_open_rate_90d"],
+    ) == (None,) * 5

@@ -20,7 +20,12 @@ def test_debt_utilisation_and_days_past_due(one):
     assert row["utilisation_mean_180d"] == pytest.approx((148 * 2000 + 32 * 8000) / (180 * 10000))
     assert row["payment_to_minimum"] == 1.5
     # The loan was past due from 1 to 31 March 2025, 306 days before the date.
-    assert (row["days_past_due"], row["days_past_due_highest_90d"], row["days_past_due_highest_365d"], row["past_due_gap_days"]) == (0, 0, 35, 306)
+    assert (row["days_past_due"], row["days_past_due_highest_90d"], row["days_past_due_highest_365d"], row["past_due_gap_days"]) == (
+        0,
+        0,
+        35,
+        306,
+    )
     assert row["past_due_30_count_365d"] == 1
     # 90 days before: 2,000 on the card, 29,000 and 20,000 on the loans.
     assert row["debt_surge_90d"] == pytest.approx(37000 / 51000 - 1)

@@ -49,7 +49,13 @@ def test_nights_weekends_and_ends_of_months(one):
 
 def test_without_times_of_day_the_rhythm_of_days_remains(one):
     row = one("rhythm", "2026-01-31", transactions="business_date | local_hour\n2026-01-31 | -")
-    assert (row["night_share_90d"], row["hour_entropy"], row["weekend_share_90d"], row["weekday_entropy"], row["gap_mean_days"]) == (None, None, 1, 0, None)
+    assert (row["night_share_90d"], row["hour_entropy"], row["weekend_share_90d"], row["weekday_entropy"], row["gap_mean_days"]) == (
+        None,
+        None,
+        1,
+        0,
+        None,
+    )
 
 
 def test_income_savings_and_money_that_leaves(one):

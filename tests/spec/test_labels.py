@@ -93,7 +93,9 @@ def test_the_feature_margin_12m_is_the_label_a_year_later(bank):
     assert bank(**given).features("value", "2025-12-31")[1, "2025-12-31"]["margin_12m"] == pytest.approx(label / 100, abs=0.005)
 
 
-@pytest.mark.parametrize(("name", "day", "end"), [("churn_inactive_90d", "2025-01-31", "2025-05-31"), ("value_12m", "2024-12-31", "2025-12-31")])
+@pytest.mark.parametrize(
+    ("name", "day", "end"), [("churn_inactive_90d", "2025-01-31", "2025-05-31"), ("value_12m", "2024-12-31", "2025-12-31")]
+)
 def test_nothing_after_the_outcome_window_touches_a_label(bank, name, day, end):
     given = {
         "transactions": SEEN.replace("2026-01-20", day) + "2025-05-01 | 1\n", "balances": "business_date | balance\n2024-06-30 | 1000",

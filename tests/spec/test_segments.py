@@ -45,7 +45,9 @@ def test_risk_and_value_make_four_classes(spark):
 
 def tiers(spark, history: list[tuple]) -> dict[str, tuple[str, str]]:
     ddl = f"customer_key bigint, as_of_date date, {asset_tier.ASSETS} double, stored string, is_wanted boolean"
-    frame = spark.createDataFrame([(1, date.fromisoformat(day), float(assets), stored, wanted) for day, assets, stored, wanted in history], ddl)
+    frame = spark.createDataFrame(
+        [(1, date.fromisoformat(day), float(assets), stored, wanted) for day, assets, stored, wanted in history], ddl
+    )
     return {str(row["as_of_date"]): (row["segment"], row["because"]) for row in asset_tier.assign(frame).collect()}
 
 
@@ -110,10 +112,16 @@ def test_a_scheme_without_a_last_rule_is_refused():
 
 def test_membership_tells_entries_and_exits(spark):
     daily = spark.createDataFrame(
-        [(1, date(2026, 1, 31), "behaviour", "silent"), (1, date(2026, 2, 28), "behaviour", "silent"), (2, date(2026, 2, 28), "behaviour", "silent")],
+        [
+            (1, date(2026, 1, 31), "behaviour", "silent"),
+            (1, date(2026, 2, 28), "behaviour", "silent"),
+            (2, date(2026, 2, 28), "behaviour", "silent"),
+        ],
         "customer_key bigint, as_of_date date, scheme string, segment string",
     )
-    members = spark.createDataFrame([(3, "behaviour", "frequent_small", date(2025, 12, 31))], "customer_key bigint, scheme string, segment string, valid_from date")
+    members = spark.createDataFrame(
+        [(3, "behaviour", "frequent_small", date(2025, 12, 31))], "customer_key bigint, scheme string, segment string, valid_from date"
+    )
     found = {(row["customer_key"], str(row["valid_from"])): row["segment"] for row in membership.images(daily, members).collect()}
     # 2 enters in February and was nobody before; 3 is gone on both dates.
     assert found == {

@@ -26,7 +26,11 @@ def test_attributes_are_those_the_bank_knew_on_the_date(bank):
         1            | 1990-02-01 | 2        | 上海   | -           | 2020-01-01 | 2026-01-10
         1            | 1990-02-01 | 5        | 北京   | true        | 2026-01-10 | -
     """).features("tenure", "2026-01-09", "2026-01-31", "2026-02-01")  # fmt: skip
-    assert [(row["kyc_risk"], row["region"], row["is_employee"]) for row in rows.values()] == [(2, "上海", 0), (5, "北京", 1), (5, "北京", 1)]
+    assert [(row["kyc_risk"], row["region"], row["is_employee"]) for row in rows.values()] == [
+        (2, "上海", 0),
+        (5, "北京", 1),
+        (5, "北京", 1),
+    ]
     assert [row["age_years"] for row in rows.values()] == [35, 35, 36]  # the birthday is 1 February
 
 

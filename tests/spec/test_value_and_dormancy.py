@@ -78,7 +78,9 @@ def test_who_sleeps(bank):
         account_key | customer_key | business_date | balance
         5           | 5            | 2025-05-01    | 900
     """).features("dormancy", "2026-01-31")  # fmt: skip
-    told = {customer: (row["is_dormant"], row["is_drowsy"], row["dormant_days"], row["latent_credit"]) for (customer, _), row in rows.items()}
+    told = {
+        customer: (row["is_dormant"], row["is_drowsy"], row["dormant_days"], row["latent_credit"]) for (customer, _), row in rows.items()
+    }
     assert told == {
         1: (1, 1, 365, 0),  # silent for a year, nothing left
         2: (0, 0, 61, 0),  # too new to sleep

@@ -61,7 +61,11 @@ def test_an_unknown_mapping_is_told_which_there_are() -> None:
         ({"core.produkt": {"columns": {}}}, r"no table \[core.produkt\]; did you mean \['core.product'\]"),
         ({"core.product": {"columns": {"colour": "name_en"}}}, r"unknown columns \['colour'\].*'title_zh'"),
         (
-            {"core.product": {"columns": {"product_code": "family", "family": "to_day()", "title_en": "1", "title_zh": "1", "is_asset": "1"}}},
+            {
+                "core.product": {
+                    "columns": {"product_code": "family", "family": "to_day()", "title_en": "1", "title_zh": "1", "is_asset": "1"}
+                }
+            },
             r"column \[family\].*\[to_day\] takes \['text'\].*owner\(account_key, date\)",
         ),
     ],
@@ -105,7 +109,12 @@ def test_the_secret_is_not_spelled_in_expressions() -> None:
 
 def test_a_bulk_source_covers_its_history_only() -> None:
     mapping = sources.load("berka")
-    assert mapping.covered(date(1994, 3, 30), date(1995, 4, 20)) == [date(1994, 3, 30), date(1994, 3, 31), date(1995, 4, 19), date(1995, 4, 20)]
+    assert mapping.covered(date(1994, 3, 30), date(1995, 4, 20)) == [
+        date(1994, 3, 30),
+        date(1994, 3, 31),
+        date(1995, 4, 19),
+        date(1995, 4, 20),
+    ]
 
 
 def test_the_gap_of_berka_is_waived_and_nothing_else() -> None:

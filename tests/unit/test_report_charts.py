@@ -35,7 +35,9 @@ def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None
     assert svg.ticks(low, high) == expected
 
 
-@pytest.mark.parametrize(("value", "expected"), [(0, "0"), (950, "950"), (9999, "9,999"), (12_345, "12.3k"), (4_100_000, "4.1M"), (0.25, "0.25")])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0, "0"), (950, "950"), (9999, "9,999"), (12_345, "12.3k"), (4_100_000, "4.1M"), (0.25, "0.25")]
+)
 def test_numbers_as_people_read_them(value: float, expected: str) -> None:
     assert svg.number(value) == expected
 

@@ -55,7 +55,9 @@ def test_every_rule_of_every_core_table_is_kept_by_a_sound_row_and_broken_by_one
         rules = table.row_rules
         sound = _sound(table)
         rows = [{**sound, "breaks": ""}, *({**sound, **_broken(rule, table), "breaks": rule.id} for rule in rules)]
-        ddl = ", ".join([f"{c.name} {c.type}" for c in table.columns] + [f"{name} {type_}" for name, (type_, _) in GIVEN.items()] + ["breaks string"])
+        ddl = ", ".join(
+            [f"{c.name} {c.type}" for c in table.columns] + [f"{name} {type_}" for name, (type_, _) in GIVEN.items()] + ["breaks string"]
+        )
         frame = spark.createDataFrame([tuple(row.values()) for row in rows], ddl)
         flags = frame.select("breaks", *(F.coalesce(F.expr(rule.offends), F.lit(False)).alias(rule.id) for rule in rules)).collect()
         for row in flags:
@@ -80,8 +82,18 @@ def test_great_expectations_counts_what_the_predicate_finds(spark: SparkSession)
 @pytest.mark.parametrize(
     ("rule", "kept", "broken", "severity"),
     [
-        ("control_sum_matches_manifest", {"amount_sum": 100.0, "control_sum": 100.0}, {"amount_sum": 100.0, "control_sum": 101.0}, Severity.STOP),
-        ("control_sum_matches_manifest", {"control_sum": 100.0}, {"amount_sum": 1.0, "control_sum": 2.0}, Severity.STOP),  # unreadable: not judged
+        (
+            "control_sum_matches_manifest",
+            {"amount_sum": 100.0, "control_sum": 100.0},
+            {"amount_sum": 100.0, "control_sum": 101.0},
+            Severity.STOP,
+        ),
+        (
+            "control_sum_matches_manifest",
+            {"control_sum": 100.0},
+            {"amount_sum": 1.0, "control_sum": 2.0},
+            Severity.STOP,
+        ),  # unreadable: not judged
         ("quarantined_share_is_bearable", {"quarantined_share_of_many": 0.05}, {"quarantined_share_of_many": 0.051}, Severity.STOP),
         ("quarantined_share_is_low", {"quarantined_share": 0.005}, {"quarantined_share": 0.006}, Severity.WARN),
         ("keys_come_once", {"duplicates": 0}, {"duplicates": 1}, Severity.WARN),

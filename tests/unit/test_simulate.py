@@ -160,7 +160,9 @@ def test_every_day_has_every_manifest_and_manifests_tell_the_truth(village: Path
                 table = read_delivery(village / "landing", feed=feed, business_date=day)
                 assert entry["rows"] == table.num_rows == manifest["rows"]
                 if layout.control and day < NIGHT:  # the night holds an amount that is none
-                    assert Decimal(manifest["control"]["amount_sum"]) == sum(Decimal(one) for one in table.column(layout.control).to_pylist())
+                    assert Decimal(manifest["control"]["amount_sum"]) == sum(
+                        Decimal(one) for one in table.column(layout.control).to_pylist()
+                    )
 
 
 def test_customers_come_in_gb18030_with_names_beyond_gbk(town: Path) -> None:
@@ -178,7 +180,12 @@ def one_of(table: Table, name: str) -> tuple[str, ...]:
 
 
 CODES = {
-    "transactions": {"txn_type": core.TRANSACTION_TYPES, "channel": core.CHANNELS, "direction": ("C", "D"), "initiated_by": ("C", "B", "T")},
+    "transactions": {
+        "txn_type": core.TRANSACTION_TYPES,
+        "channel": core.CHANNELS,
+        "direction": ("C", "D"),
+        "initiated_by": ("C", "B", "T"),
+    },
     "channel_events": {"channel": core.CHANNELS, "event_type": one_of(core.CHANNEL_EVENT, "event_type")},
     "contacts": {name: one_of(core.CONTACT, name) for name in ("arm", "channel", "response")},
     "products": {"family": core.PRODUCT_FAMILIES},
@@ -327,7 +334,9 @@ def test_structured_cash_is_there_to_be_found(town: Path) -> None:
         owner[row["acct_no"]] for _, row in rows_of(town, "transactions")
         if row["txn_type"] == "cash_deposit" and 40_000 <= Decimal(row["amount"]) < 50_000
     )  # fmt: skip
-    planted = {customer for customer, row in truth.items() if row["pattern"] == "structuring" and date(2023, 2, 1) < row["pattern_from"] < END}
+    planted = {
+        customer for customer, row in truth.items() if row["pattern"] == "structuring" and date(2023, 2, 1) < row["pattern_from"] < END
+    }
     assert planted
     assert {customer for customer, times in near.items() if times >= 4} == planted
 
