@@ -109,8 +109,8 @@ def seen_holdings(
         "account_key", "product_code", "currency", "opened_on", "closed_on", "matures_on", "opening_channel", "status", *_VALID
     )
     of_day = held.join(images, on="account_key", how="inner").where(is_valid_on()).drop(*_VALID)
-    families = F.broadcast(products.select("product_code", "family", *_VALID))
-    known = of_day.join(families, on="product_code", how="left").where(F.col("valid_from").isNull() | is_valid_on())
+    families = F.broadcast(products.select(F.col("product_code").alias("family_code"), "family", *_VALID))
+    known = of_day.join(families, on=(F.col("product_code") == F.col("family_code")) & is_valid_on(), how="left")
     until = F.least(F.col("as_of_date"), F.coalesce("closed_on", "as_of_date"))
     return _aged(known.where(F.col("held_to").isNull() | (F.col("held_to") >= until)), "opened_on", F.col("status") != "closed")
 

@@ -7,7 +7,8 @@ W days is the sum of level × days held, over W. Only products that count as ass
 
 from __future__ import annotations
 
-from features.spec import Empty, Kind, Measure, Source, TileColumn, area, days_where, highest, level, level_before
+from features.measures import area, days_where, highest, level, level_before
+from features.spec import Empty, Kind, Measure, Source, TileColumn
 
 FAMILIES = ("demand", "term", "recurring", "wealth")
 

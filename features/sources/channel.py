@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from features.spec import Kind, Merge, Source, TileColumn, days_since, days_with, kinds_in, total
+from features.measures import days_since, days_with, kinds_in, total
+from features.spec import Kind, Merge, Source, TileColumn
 
 CHANNELS = ("app", "web", "wechat", "branch", "atm", "call_centre")
 DIGITAL = ("app", "web", "wechat")

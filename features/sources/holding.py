@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from features.spec import Empty, Kind, Source, state, state_count
+from features.measures import state, state_count
+from features.spec import Empty, Kind, Source
 
 FAMILIES = ("demand", "term", "recurring", "wealth", "credit_card", "consumer_loan", "mortgage", "debit_card")
 

@@ -6,7 +6,8 @@ on the day of the payment. So a later payment never changes an earlier date.
 
 from __future__ import annotations
 
-from features.spec import Kind, Source, TileColumn, days_since, total
+from features.measures import days_since, total
+from features.spec import Kind, Source, TileColumn
 
 COLUMNS = (
     TileColumn(name="due_count", sql="case when is_due then 1 else 0 end", description="Instalments that fell due"),

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from features.spec import (
-    Empty,
-    Kind,
-    Measure,
-    Merge,
-    Source,
-    TileColumn,
-    days_since,
-    days_since_first,
-    days_with,
-    largest,
-    spells_with,
-    total,
-)
+from features.measures import days_since, days_since_first, days_with, largest, spells_with, total
+from features.spec import Empty, Kind, Measure, Merge, Source, TileColumn
 
 MCC_GROUPS = (
     "grocery", "dining", "transport", "fuel", "travel", "apparel", "electronics", "medical", "education", "entertainment",

@@ -33,6 +33,8 @@ def chosen(names: Sequence[str] | None, purpose: str | None) -> tuple[str, ...]:
     allowed = permitted(purpose)
     if names is None:
         return allowed
+    if not names:
+        raise UsageError("No features are named; name some, or leave names out for all that are permitted")
     unknown = [name for name in names if name not in catalogue.FEATURES]
     if unknown:
         near = {name: difflib.get_close_matches(name, catalogue.FEATURES, n=3, cutoff=0.5) for name in unknown}
