@@ -15,7 +15,7 @@ from jobs.errors import InputNotReadyError
 from jobs.ingest import order
 from jobs.ingest.job import ingest
 
-FIRST, LAST = date(1993, 1, 1), date(1998, 12, 5)
+FIRST, LAST = date(1993, 1, 1), date(1998, 12, 9)
 
 
 @pytest.fixture(scope="module")
@@ -91,5 +91,5 @@ def test_dates_outside_the_history_are_not_made_up(berka: Path, tmp_path: Path) 
     settings = conf.load("ci", variables={"KEQUN_HOME": str(tmp_path), "KEQUN_SOURCE": "berka", "KEQUN_LANDING": str(berka)})
     gap = order.order_of(settings, Request(job="ingest", since=date(1994, 5, 1), until=date(1994, 5, 31), scope="transactions"))
     assert gap.days == ()
-    with pytest.raises(InputNotReadyError, match=r"delivers for \['1993-01-01..1994-03-31', '1995-04-19..1998-12-05'\] only"):
+    with pytest.raises(InputNotReadyError, match=r"delivers for \['1993-01-01..1994-03-31', '1995-04-19..1998-12-09'\] only"):
         order.order_of(settings, Request(job="ingest", since=date(1999, 1, 1), until=date(1999, 1, 1), scope="transactions"))
