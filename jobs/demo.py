@@ -54,8 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     chosen, asked = _plan(arguments, settings)
     settings.home.mkdir(parents=True, exist_ok=True)
-    # Airflow's programs have to be ended however the demo ends.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Airflow's programs have to be ended however the demo ends, by a closed terminal too.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     with lock.held(settings.home, "demo"):
         kept = record.resume(settings, asked)
         Demo(plan=chosen, settings=settings, record=kept).carry_out()
