@@ -169,3 +169,12 @@ def test_peaks_are_taken_step_by_step() -> None:
     peak.see(4)
     assert (peak.take(), peak.highest_mb) == (4, 9)
     assert memory.used_mb() > 0
+
+
+def test_berkas_periods_are_those_that_its_files_cover() -> None:
+    made = plan.for_source("berka")
+    assert [(str(each.features_first), str(each.features_last)) for each in made.histories] == [
+        ("1993-12-31", "1994-03-31"),
+        ("1995-05-31", "1998-11-30"),
+    ]
+    assert (made.models, made.nights, made.simulate) == (date(1998, 11, 30), (date(1998, 11, 30),), ())
