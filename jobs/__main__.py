@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import sys
+import traceback
 from dataclasses import dataclass
 
 from jobs.errors import KequnError
@@ -61,6 +62,9 @@ def main(argv: list[str] | None = None) -> int:
     except KequnError as error:
         sys.stderr.write(f"kequn {arguments.command}: {error}\n")
         return error.exit_code
+    except Exception:  # noqa: BLE001 whatever it is, it is a bug, and has a code of its own
+        traceback.print_exc()
+        return KequnError.exit_code
 
 
 def entry() -> None:

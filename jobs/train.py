@@ -15,7 +15,7 @@ from jobs.context import JobReport
 from jobs.errors import GateError
 from jobs.models import boosting, gate, pictures, training, used
 from jobs.models.catalogue import MODELS, model
-from jobs.training_set import KEYS, SPLIT, digest_of, draw, label_of
+from jobs.training_set import KEYS, digest_of, draw, label_of
 
 if TYPE_CHECKING:
     import argparse
@@ -71,7 +71,7 @@ def trained(context: JobContext, wanted: Model) -> JobReport:
     try:
         return _concluded(context, material)
     finally:
-        material.frame.unpersist()
+        material.release()
 
 
 # --- fit, judge, register -----------------------------------------------------------------------------------------
@@ -110,8 +110,7 @@ def _fitted(context: JobContext, material: Material) -> tuple[Scorer, pd.DataFra
         learning_rate=sizes.learning_rate,
         seed=sizes.seed,
     )
-    rows = material.frame.where(f"{SPLIT} = 'train'")
-    booster = boosting.fit(rows, trainer=sizes.trainer, features=material.features, shape=shape, order=KEYS)
+    booster = boosting.fit(material.training, trainer=sizes.trainer, features=material.features, shape=shape, order=KEYS)
     calibrate = material.pandas("calibrate")
     facts = _facts(context, material)
     return training.calibrated(wanted, booster, frame=calibrate, features=material.features, scale=material.scale, facts=facts), calibrate

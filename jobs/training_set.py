@@ -34,7 +34,10 @@ UNSEEN_ONE_IN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """Labelled features of one training. frame: customer × as_of_date with features, ACTUAL, UNSEEN, target and SPLIT."""
+    """Labelled features of one training, kept in Spark until `release`.
+
+    frame: customer × as_of_date with features, ACTUAL, UNSEEN and SPLIT. scale: unit of the target's signed logarithm.
+    """
 
     model: Model
     snapshots: Snapshots
@@ -48,6 +51,18 @@ class Material:
     def receipt(self) -> str:
         """Digest of the whole training set: what was drawn, for whom, with which outcome."""
         return digest_of([asdict(data) for data in self.data_sets])
+
+    @property
+    def training(self) -> DataFrame:
+        """The rows to fit trees on, with the target they are fitted to."""
+        from pyspark.sql import functions as F
+
+        outcome = F.col(ACTUAL)
+        target = outcome if self.model.kind is Kind.CHANCE else F.asinh(outcome / F.lit(self.scale))
+        return self.frame.where(f"{SPLIT} = 'train'").withColumn(boosting.TARGET, target)
+
+    def release(self) -> None:
+        self.frame.unpersist()
 
     def pandas(self, split: str) -> pd.DataFrame:
         """One split in key order, so that equal rows give equal models."""
@@ -67,13 +82,19 @@ def label_of(wanted: Model) -> Label:
 
 def draw(context: JobContext, wanted: Model) -> Material:
     """Choose snapshots and join their features to their outcomes. Raises GateError with the counts when there is too little."""
+    from pyspark.sql import functions as F
+
     features = used.usable(wanted)
     labels = _outcomes(context, wanted)
     chosen = _snapshots(context, wanted, labels)
-    frame, scale = _targeted(wanted, _joined(context, wanted, chosen, labels, features))
+    joined = _joined(context, wanted, chosen, labels, features)
+    # An unseen customer's training and calibration months are left out, the test months kept.
+    frame = joined.where((F.col(SPLIT) == "test") | ~F.col(UNSEEN)).persist()
     counts, data_sets = _counted(frame)
     _enough(context, wanted, counts)
-    return Material(model=wanted, snapshots=chosen, features=features, frame=frame, scale=scale, counts=counts, data_sets=data_sets)
+    return Material(
+        model=wanted, snapshots=chosen, features=features, frame=frame, scale=_scale(wanted, frame), counts=counts, data_sets=data_sets
+    )
 
 
 def _outcomes(context: JobContext, wanted: Model) -> DataFrame:
@@ -124,17 +145,15 @@ def _split(chosen: Snapshots) -> Any:
     return F.when(among(chosen.train), "train").when(among(chosen.calibrate), "calibrate").otherwise("test")
 
 
-def _targeted(wanted: Model, joined: DataFrame) -> tuple[DataFrame, float]:
-    """Without the unseen customers' training months, with the target that trees are fitted to; and the unit of its logarithm."""
+def _scale(wanted: Model, frame: DataFrame) -> float:
+    """Middle size of the training outcomes that are not zero; 1 for a chance, which is fitted as it is."""
     from pyspark.sql import functions as F
 
-    kept = joined.where((F.col(SPLIT) == "test") | ~F.col(UNSEEN)).persist()
     if wanted.kind is Kind.CHANCE:
-        return kept.withColumn(boosting.TARGET, F.col(ACTUAL)), 1.0
+        return 1.0
     size = F.abs(F.when((F.col(SPLIT) == "train") & (F.col(ACTUAL) != 0), F.col(ACTUAL)))
-    middle = kept.agg(F.median(size).alias("scale")).first()
-    scale = float(middle["scale"]) if middle and middle["scale"] else 1.0
-    return kept.withColumn(boosting.TARGET, F.asinh(F.col(ACTUAL) / F.lit(scale))), scale
+    middle = frame.agg(F.median(size).alias("scale")).first()
+    return float(middle["scale"]) if middle and middle["scale"] else 1.0
 
 
 def _counted(frame: DataFrame) -> tuple[dict[str, dict[str, int]], tuple[tracking.DataSet, ...]]:

@@ -83,7 +83,7 @@ print("heavy", sorted(name for name in {HEAVY!r} if name in sys.modules))
 def test_producers_make_no_run_where_the_schedule_is_not_active(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEQUN_ENV", "demo")
     posted = parse().dags
-    monkeypatch.setenv("KEQUN_ENV", "local")
+    monkeypatch.setenv("KEQUN_ENV", "server")
     scheduled = parse().dags
     for name in ("kequn_ingest", "kequn_models", "kequn_maintenance"):
         assert posted[name].end_date == posted[name].start_date

@@ -220,7 +220,7 @@ def test_a_feature_that_means_something_else_is_refused_by_name(churn: dict, hom
 
 def test_trees_fitted_on_spark_rank_like_those_of_the_driver(bank: None, context_of: Callable[..., JobContext], tmp_path: Path) -> None:
     material = draw(context_of("train", "churn"), CHURN)
-    rows = material.frame.where("split = 'train'")
+    rows = material.training
     shape = boosting.Shape(objective="binary:logistic", rounds=20, depth=3, learning_rate=0.2, seed=1)
     names = ["dormancy__dormant_days", "value__margin_12m", "tenure__tenure_days"]
     test = boosting.matrix(material.pandas("test"), names)
