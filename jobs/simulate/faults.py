@@ -251,7 +251,7 @@ FAULTS: dict[str, Fault] = {
         Fault(name="gzip_truncated", because="a transfer broke off", apply=_truncate, expected="rejected", feeds=GZIP_FEEDS),
         Fault(name="gzip_truncated_vouched", because="the bank itself packed half a file", apply=_truncate_vouched, expected="rejected",
               feeds=GZIP_FEEDS),
-        Fault(name="last_line_half_written", because="the export was cut in a row", apply=_half_line, expected="quarantined", feeds=LINE_FEEDS),
+        Fault(name="last_line_half_written", because="the export was cut in a row", apply=_half_line, expected="rejected", feeds=LINE_FEEDS),
         Fault(name="encoding_wrong", because="the export changed its character set", apply=_wrong_encoding, expected="rejected",
               feeds=LINE_FEEDS),
         Fault(name="column_missing", because="the last column is gone", expected="rejected",
