@@ -48,7 +48,7 @@ def _merged_tiles(tiles: DataFrame, source: Source, owners: DataFrame | None) ->
     concerned = owned(tiles.join(F.broadcast(keys), on="customer_key", how="left_semi"), owners)
     grain = ("customer_key", "business_date", "owned_from", "owned_to")
     added = concerned.groupBy(*grain).agg(*(F.expr(column.merged).alias(column.name) for column in source.columns))
-    return others.unionByName(added)
+    return added.unionByName(others.select(*added.columns))
 
 
 def balance_steps(tiles: DataFrame, owners: DataFrame | None = None) -> DataFrame:

@@ -78,4 +78,4 @@ def record(context: JobContext, report: JobReport, *, inputs: str, seconds: floa
         context.run_id, request.job, request.scope, request.partition, context.generation, inputs, json.dumps(dict(report.outputs)),
         json.dumps(dict(report.rows)), json.dumps(dict(report.figures), default=str), seconds, peak_mb, code_version(), finished_at,
     )  # fmt: skip
-    tables.append(context, ops.RUN, context.spark.createDataFrame([row], ops.RUN.ddl))
+    tables.record(context, ops.RUN, [row])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from expectations.contracts import core, features, mart, ops, scores
 from expectations.contracts.types import Severity
 from features import catalogue
-from jobs import quality, runner, tables
+from jobs import frames, quality, runner, tables
 from jobs.context import JobContext, JobReport, now
 from jobs.errors import UsageError
 from jobs.marts import customer_360, guards, pictures, segment_list
@@ -68,20 +68,20 @@ def publish(context: JobContext) -> JobReport:
     previous = {contract.table.name: _previous(context, contract.table) for contract in wanted}
     for contract in wanted:
         _refuse_past(context, contract.table, previous[contract.table.name])
-    frames = {name: frame.persist() for name, frame in _frames(context).items()}
+    made = {name: frames.made(frame) for name, frame in _frames(context).items()}
     publications = [
-        Publication(contract=contract, frame=frames[contract.table.name], previous=previous[contract.table.name]) for contract in wanted
+        Publication(contract=contract, frame=made[contract.table.name], previous=previous[contract.table.name]) for contract in wanted
     ]
     try:
         _judge(context, publications)
         for publication in publications:
             _write(context, publication)
         entries = [_entry(context, publication) for publication in publications]
-        tables.append(context, ops.PUBLISH_LOG, context.spark.createDataFrame(entries, ops.PUBLISH_LOG.ddl))
-        return _report(entries, frames[mart.CUSTOMER_360.name])
+        tables.record(context, ops.PUBLISH_LOG, entries)
+        return _report(entries, made[mart.CUSTOMER_360.name])
     finally:
-        for frame in frames.values():
-            frame.unpersist()
+        for frame in made.values():
+            frames.release(frame)
 
 
 JOB = runner.Job(name="publish", run=publish, inputs=INPUTS, outputs=(*mart.TABLES, ops.PUBLISH_LOG))

@@ -9,6 +9,7 @@ import json
 import re
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +159,10 @@ def build_docs(settings: Settings, partition: str) -> Path | None:
     import great_expectations as gx
     from great_expectations.core import ExpectationSuiteValidationResult
 
+    # Rendering looks expectations up by name: ours have to be there.
+    import expectations.suites.deliveries
+    import expectations.suites.from_contract  # noqa: F401
+
     site = settings.reports / "data_docs"
     context = gx.get_context(mode="ephemeral")
     backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)}
@@ -177,9 +182,11 @@ def _show(context: Any, result: ExpectationSuiteValidationResult, partition: str
     from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier, ValidationResultIdentifier
 
+    # Said outright: GX would read a time out of the name, and takes the end of a range for a zone.
+    first = datetime.fromisoformat(partition.partition("..")[0]).replace(tzinfo=UTC)
     key = ValidationResultIdentifier(
-        expectation_suite_identifier=ExpectationSuiteIdentifier(name=result.suite_name), run_id=RunIdentifier(run_name=partition),
-        batch_identifier="whole",
+        expectation_suite_identifier=ExpectationSuiteIdentifier(name=result.suite_name),
+        run_id=RunIdentifier(run_name=partition, run_time=first), batch_identifier="whole",
     )  # fmt: skip
     context.validation_results_store.set(key, result)
 
@@ -194,4 +201,4 @@ def record(context: JobContext, outcomes: Sequence[Outcome], *, part: str = "") 
         )
         for one in outcomes
     ]  # fmt: skip
-    return tables.append(context, ops.QUALITY_RESULT, context.spark.createDataFrame(rows, ops.QUALITY_RESULT.ddl), part=part)
+    return tables.record(context, ops.QUALITY_RESULT, rows, part=part)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import scores
-from jobs import ledger, runner, tables, tracking
+from jobs import frames, ledger, runner, tables, tracking
 from jobs.context import JobContext, JobReport
 from jobs.errors import DataRejectedError, InvariantError, UsageError
 from jobs.models import used
@@ -66,12 +66,12 @@ def score(context: JobContext) -> JobReport:
     registered = _registered(context.settings, context.request)
     scorer = tracking.load(context.settings, registered)
     used.refuse_changed(registered.uri, scorer.facts)
-    scored = _scored(context, scorer, registered.label).persist()
+    scored = frames.made(_scored(context, scorer, registered.label))
     try:
         figures = _checked(scorer.model, scored)
         written = tables.replace(context, scorer.model.scores, scored, where=_slice(context, registered.label))
     finally:
-        scored.unpersist()
+        frames.release(scored)
     counts = tables.as_counts(written)
     return JobReport(
         rows={name: counts[name] for name in ("rows_in", "inserted", "unchanged", "removed")},

@@ -34,6 +34,8 @@ FIXED = {
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
     # Local snapshots are small: the default of 50 tasks for each costs seconds a write.
     "spark.databricks.delta.snapshotPartitions": "2",
+    # Choosing a compression for a cached column costs more than the memory it saves.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",

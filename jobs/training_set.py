@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from jobs import tables, tracking
+from jobs import frames, tables, tracking
 from jobs.errors import GateError
 from jobs.models import boosting, snapshots, used
 from jobs.models.catalogue import Kind
@@ -62,7 +62,7 @@ class Material:
         return self.frame.where(f"{SPLIT} = 'train'").withColumn(boosting.TARGET, target)
 
     def release(self) -> None:
-        self.frame.unpersist()
+        frames.release(self.frame)
 
     def pandas(self, split: str) -> pd.DataFrame:
         """One split in key order, so that equal rows give equal models."""
@@ -89,7 +89,7 @@ def draw(context: JobContext, wanted: Model) -> Material:
     chosen = _snapshots(context, wanted, labels)
     joined = _joined(context, wanted, chosen, labels, features)
     # An unseen customer's training and calibration months are left out, the test months kept.
-    frame = joined.where((F.col(SPLIT) == "test") | ~F.col(UNSEEN)).persist()
+    frame = frames.made(joined.where((F.col(SPLIT) == "test") | ~F.col(UNSEEN)))
     counts, data_sets = _counted(frame)
     _enough(context, wanted, counts)
     return Material(

@@ -11,7 +11,10 @@ import json
 import re
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+from deltalake import DeltaTable as DeltaLog
+from deltalake import Schema
 
 from jobs.errors import ConfigurationError, ConflictError, InvariantError
 from jobs.tables_log import applied_generation, commits, location, version
@@ -19,7 +22,7 @@ from jobs.tables_log import applied_generation, commits, location, version
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from expectations.contracts.types import Table, Write
     from jobs.context import JobContext
@@ -29,7 +32,9 @@ TXN_VERSION = "spark.databricks.delta.write.txnVersion"
 COMMIT_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
 SMALL_ROWS = 200_000  # fewer go into one file
 
-CONFLICT = re.compile(r"DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)|(Concurrent\w+|MetadataChanged|ProtocolChanged)Exception")
+CONFLICT = re.compile(
+    r"CommitFailedError|DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)|(Concurrent\w+|MetadataChanged|ProtocolChanged)Exception"
+)
 UNWRITABLE = re.compile(
     r"Permission denied|Mkdirs failed|Read-only file system|AccessDenied|No space left|Not a directory|ParentNotDirectory"
     r"|FileAlreadyExistsException|DELTA_PATH_DOES_NOT_EXIST|unable to create|Unable to create"
@@ -68,28 +73,35 @@ def as_counts(written: Written) -> dict[str, Any]:
 
 
 def create(context: JobContext, table: Table) -> None:
-    """Create the table as its contract says, if it is not there."""
-    from delta.tables import DeltaTable
-    from pyspark.sql.types import StructType
+    """Create the table as its contract says, if it is not there.
 
+    By the log's own writer, without Spark: an empty table is one small file, for which Spark takes a second.
+    """
     if version(context.settings, table) >= 0:
         return
-    builder = (
-        DeltaTable.createIfNotExists(context.spark)
-        .location(location(context.settings, table))
-        .addColumns(cast("StructType", StructType.fromDDL(table.ddl)))
-        .property("delta.enableChangeDataFeed", str(table.change_feed).lower())
-        .property("delta.dataSkippingStatsColumns", ",".join(_statistics(table)))
-    )
-    if table.partition_by:
-        builder = builder.partitionedBy(*table.partition_by)
-    try:
-        builder.execute()
-    except Exception as error:
-        explained = explained_failure(error, context, table)
+    with explained(context, table):
         # Two jobs may meet at a table that neither has seen: whoever comes second finds what it wanted.
-        if not (isinstance(explained, ConflictError) and version(context.settings, table) >= 0):
-            raise explained from error
+        DeltaLog.create(
+            location(context.settings, table), schema=_schema(table), mode="ignore", partition_by=list(table.partition_by) or None,
+            configuration={
+                "delta.enableChangeDataFeed": str(table.change_feed).lower(),
+                # Deletion vectors would lock out readers without them (design: every reader can read).
+                "delta.enableDeletionVectors": "false",
+                "delta.dataSkippingStatsColumns": ",".join(_statistics(table)),
+            },
+        )  # fmt: skip
+
+
+def _schema(table: Table) -> Schema:
+    fields = [{"name": one.name, "type": _delta_type(one.type), "nullable": True, "metadata": {}} for one in table.all_columns]
+    return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
+
+
+def _delta_type(type_: str) -> str | dict[str, Any]:
+    """Spark's name of a type as Delta's."""
+    if type_.startswith("array<"):
+        return {"type": "array", "elementType": _delta_type(type_[6:-1]), "containsNull": True}
+    return {"bigint": "long", "int": "integer"}.get(type_, type_)
 
 
 def _statistics(table: Table) -> list[str]:
@@ -171,9 +183,24 @@ def _from_note(context: JobContext, table: Table, note: Mapping[str, Any]) -> Wr
 
 
 def commit(context: JobContext, table: Table, app: str, counted: Mapping[str, Any], write: Callable[[], None]) -> Written:
-    """Do one exactly-once commit that carries its counts, and read back what the log then says."""
-    with _noted(context, table, app, counted):
+    """Do one exactly-once commit by Spark that carries its counts, and read back what the log then says."""
+    confs = {TXN_APP: app, TXN_VERSION: str(context.generation), COMMIT_NOTE: json.dumps(note_of(context, app, counted))}
+    with explained(context, table), _set(context.spark, confs):
         write()
+    return committed(context, table, app)
+
+
+def note_of(context: JobContext, app: str, counted: Mapping[str, Any]) -> dict[str, Any]:
+    """What a commit says of itself."""
+    request = context.request
+    return {
+        "run_id": context.run_id, "job": request.job, "scope": request.scope, "partition": request.partition,
+        "app": app, "generation": context.generation, **counted,
+    }  # fmt: skip
+
+
+def committed(context: JobContext, table: Table, app: str) -> Written:
+    """What this run's commit says. Raises InvariantError when the log holds none."""
     for note in commits(context.settings, table):
         if (note.get("app"), note.get("generation")) == (app, context.generation):
             return _from_note(context, table, note)
@@ -181,23 +208,23 @@ def commit(context: JobContext, table: Table, app: str, counted: Mapping[str, An
 
 
 @contextmanager
-def _noted(context: JobContext, table: Table, app: str, counted: Mapping[str, Any]) -> Iterator[None]:
-    """The session confs of one commit, set for the block and always cleared: they would else stay for the next one."""
-    request = context.request
-    note = {
-        "run_id": context.run_id, "job": request.job, "scope": request.scope, "partition": request.partition,
-        "app": app, "generation": context.generation, **counted,
-    }  # fmt: skip
-    confs = {TXN_APP: app, TXN_VERSION: str(context.generation), COMMIT_NOTE: json.dumps(note)}
+def _set(spark: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
+    """The session confs of one commit, always cleared: they would else stay for the next one."""
     for name, value in confs.items():
-        context.spark.conf.set(name, value)
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name in confs:
+            spark.conf.unset(name)
+
+
+@contextmanager
+def explained(context: JobContext, table: Table) -> Iterator[None]:
     try:
         yield
     except Exception as error:
         raise explained_failure(error, context, table) from error
-    finally:
-        for name in confs:
-            context.spark.conf.unset(name)
 
 
 def unchanged(context: JobContext, table: Table, rows: int) -> Written:

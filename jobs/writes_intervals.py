@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.contracts.types import VALID, Write
 from jobs.errors import InvariantError
+from jobs.frames import kept
 from jobs.tables_log import location, size, version
 from jobs.tables_read import interval_of, read
 from jobs.writes_commit import Written, append_rows, commit, content_hash, once, unchanged, with_month
@@ -43,25 +44,20 @@ def merge_intervals(context: JobContext, table: Table, incoming: DataFrame, *, p
 
 
 def _merge_intervals(context: JobContext, table: Table, incoming: DataFrame, app: str) -> Written:
-    with _stored(context, table, incoming) as stored:
-        actions = _actions(table, _observations(table, incoming, stored)).persist()
-        try:
-            counts = _count(table, actions)
-            changes, rewrites, months = counts.pop("changes"), counts.pop("rewrites"), counts.pop("months")
-            if not changes:
-                return unchanged(context, table, counts["rows_in"])
-            counts["by_start"] = _count_by_start(table, actions)
-            changed = actions.where("action is not null")
+    with _stored(context, table, incoming) as stored, kept(_actions(table, _observations(table, incoming, stored))) as actions:
+        counts = _count(table, actions)
+        changes, rewrites, months = counts.pop("changes"), counts.pop("rewrites"), counts.pop("months")
+        if not changes:
+            return unchanged(context, table, counts["rows_in"])
+        changed = actions.where("action is not null")
 
-            def write() -> None:
-                if rewrites:
-                    _merge(context, table, changed, months)
-                else:
-                    append_rows(context, table, changed, rows=changes)
+        def write() -> None:
+            if rewrites:
+                _merge(context, table, changed, months)
+            else:
+                append_rows(context, table, changed, rows=changes)
 
-            return commit(context, table, app, counts, write)
-        finally:
-            actions.unpersist()
+        return commit(context, table, app, counts, write)
 
 
 # --- observations -------------------------------------------------------------------------------------------------
@@ -77,11 +73,8 @@ def _stored(context: JobContext, table: Table, incoming: DataFrame) -> Iterator[
     if size(context.settings, table) < SMALL_BYTES:
         yield images.join(touched, on=list(table.key), how="left_semi")
         return
-    touched = touched.persist()
-    try:
-        yield _looked_up(table, images, touched)
-    finally:
-        touched.unpersist()
+    with kept(touched) as keys:
+        yield _looked_up(table, images, keys)
 
 
 def _looked_up(table: Table, images: DataFrame, touched: DataFrame) -> DataFrame:
@@ -191,7 +184,7 @@ def _action(interval: Interval) -> Column:
 
 
 def _count(table: Table, actions: DataFrame) -> dict[str, Any]:
-    """One pass: what came in, what it was, what has to be done, whether the frame and the result are sound.
+    """One query: what came in, by start too (a start is a delivery's), what has to be done, whether frame and result are sound.
 
     months: those in which stored images are rewritten, an image that moves to another month counted in both.
     """
@@ -202,43 +195,35 @@ def _count(table: Table, actions: DataFrame) -> dict[str, Any]:
     incoming, acts = F.col("is_incoming"), F.col("action").isNotNull()
     is_null = reduce(or_, (F.col(name).isNull() for name in (*table.key, interval.start)))
     months = F.flatten(F.collect_set(F.when(acts, F.array("month", "was_month")))) if "month" in table.partition_by else F.lit(None)
-    counted = actions.agg(
-        F.count_if(incoming).alias("rows_in"),
-        F.count_if(incoming & (F.coalesce(was, previous) == row_hash)).alias("unchanged"),
-        F.count_if(incoming & was.isNull() & previous.isNull()).alias("inserted"),
-        F.count_if(F.col("action") == "delete").alias("removed"),
-        F.count_if(acts).alias("changes"),
-        F.count_if(F.col("action") != "insert").alias("rewrites"),
-        F.count_if(F.col("is_kept") & F.col(interval.end).isNull()).alias("current"),
-        F.count_if(previous.isNull()).alias("keys"),
-        F.count_if(incoming & ((F.col("copies") > 1) | is_null)).alias("unsound"),
-        _first_date(table).alias("first_date"),
-        months.alias("months"),
-    ).first()
-    assert counted is not None  # an aggregate without groups has one row
-    figures: dict[str, Any] = counted.asDict()
-    _check(table, figures.pop("unsound"), figures.pop("current"), figures.pop("keys"))
-    figures["updated"] = figures["rows_in"] - figures["unchanged"] - figures["inserted"]
-    figures["first_date"] = str(figures["first_date"] or (OPEN if _has_dates(table) else ""))
-    return figures
-
-
-def _count_by_start(table: Table, actions: DataFrame) -> dict[str, list[int]]:
-    """Per interval start of the incoming rows: rows_in, inserted, unchanged. A start is a delivery's."""
-    from pyspark.sql import functions as F
-
-    row_hash, previous, was = F.col("row_hash"), F.col("previous_hash"), F.col("was_hash")
-    counted = (
-        actions.where("is_incoming")
-        .groupBy(F.col(interval_of(table).start).cast("string").alias("start"))
+    by_start = (
+        actions.groupBy(F.when(incoming, F.col(interval.start).cast("string")).alias("start"))
         .agg(
-            F.count(F.lit(1)).alias("rows_in"),
-            F.count_if(was.isNull() & previous.isNull()).alias("inserted"),
-            F.count_if(F.coalesce(was, previous) == row_hash).alias("unchanged"),
+            F.count_if(incoming).alias("rows_in"),
+            F.count_if(incoming & was.isNull() & previous.isNull()).alias("inserted"),
+            F.count_if(incoming & (F.coalesce(was, previous) == row_hash)).alias("unchanged"),
+            F.count_if(F.col("action") == "delete").alias("removed"),
+            F.count_if(acts).alias("changes"),
+            F.count_if(F.col("action") != "insert").alias("rewrites"),
+            F.count_if(F.col("is_kept") & F.col(interval.end).isNull()).alias("current"),
+            F.count_if(previous.isNull()).alias("keys"),
+            F.count_if(incoming & ((F.col("copies") > 1) | is_null)).alias("unsound"),
+            _first_date(table).alias("first_date"),
+            months.alias("months"),
         )
         .collect()
     )
-    return {row["start"]: [row["rows_in"], row["inserted"], row["unchanged"]] for row in counted}
+    figures: dict[str, Any] = {name: sum(row[name] for row in by_start) for name in _SUMMED}
+    _check(table, figures.pop("unsound"), figures.pop("current"), figures.pop("keys"))
+    figures["updated"] = figures["rows_in"] - figures["unchanged"] - figures["inserted"]
+    first_date = min((row["first_date"] for row in by_start if row["first_date"]), default=OPEN if _has_dates(table) else "")
+    return figures | {
+        "first_date": str(first_date),
+        "months": sorted({month for row in by_start for month in row["months"] or ()}, key=str),
+        "by_start": {row["start"]: [row["rows_in"], row["inserted"], row["unchanged"]] for row in by_start if row["start"]},
+    }
+
+
+_SUMMED = ("rows_in", "inserted", "unchanged", "removed", "changes", "rewrites", "current", "keys", "unsound")
 
 
 def _has_dates(table: Table) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.contracts.types import Write
 from jobs.errors import DataRejectedError, InvariantError
+from jobs.frames import kept
 from jobs.tables_log import location, version
 from jobs.tables_read import read
 from jobs.writes_commit import Written, append_rows, commit, content_hash, once, unchanged, with_month
@@ -28,8 +29,7 @@ def append_revisions(context: JobContext, table: Table, frame: DataFrame, *, par
 def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: str) -> Written:
     from pyspark.sql import functions as F
 
-    revisions = _revisions(context, table, frame).persist()
-    try:
+    with kept(_revisions(context, table, frame)) as revisions:
         counted = revisions.agg(
             F.count(F.lit(1)).alias("rows_in"),
             F.count_if(F.col("last_hash").isNull()).alias("inserted"),
@@ -46,8 +46,6 @@ def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: 
         figures |= {"unchanged": figures["rows_in"] - rows, "first_date": str(figures["first_date"])}
         differing = revisions.where("differs")
         return commit(context, table, app, figures, lambda: append_rows(context, table, differing, rows=rows))
-    finally:
-        revisions.unpersist()
 
 
 def _revisions(context: JobContext, table: Table, frame: DataFrame) -> DataFrame:
@@ -93,8 +91,7 @@ def _merge_changed(context: JobContext, table: Table, frame: DataFrame, app: str
     from pyspark.sql import functions as F
 
     hashed = with_month(table, frame).withColumn("row_hash", content_hash(table.content))
-    new = hashed.withColumn("updated_at", F.lit(context.started_at)).select(*table.column_names).persist()
-    try:
+    with kept(hashed.withColumn("updated_at", F.lit(context.started_at)).select(*table.column_names)) as new:
         figures = _changes(context, table, new)
         if not figures["rows_in"] and not may_be_empty:
             raise DataRejectedError(f"Nothing to publish to [{table.full_name}]; an empty frame would remove everybody")
@@ -103,8 +100,6 @@ def _merge_changed(context: JobContext, table: Table, frame: DataFrame, app: str
             return unchanged(context, table, figures["rows_in"])
         figures["unchanged"] = figures["rows_in"] - rows
         return commit(context, table, app, figures, lambda: _merge(context, table, new))
-    finally:
-        new.unpersist()
 
 
 def _changes(context: JobContext, table: Table, new: DataFrame) -> dict[str, Any]:

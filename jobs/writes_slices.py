@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.contracts.types import Write
 from jobs.errors import DataRejectedError
+from jobs.frames import kept
 from jobs.tables_log import location
 from jobs.tables_read import read
 from jobs.writes_commit import Written, append_rows, commit, content_hash, laid_out, once, unchanged, with_month
@@ -23,16 +24,13 @@ def append(context: JobContext, table: Table, frame: DataFrame, *, part: str = "
 
 
 def _append(context: JobContext, table: Table, frame: DataFrame, app: str) -> Written:
-    frame = with_month(table, frame).persist()
-    try:
-        counted = _figures(frame, table)
+    with kept(with_month(table, frame)) as facts:
+        counted = _figures(facts, table)
         rows = counted["rows"]
         if not rows:
             return unchanged(context, table, 0)
         figures = {"rows_in": rows, "inserted": rows, "first_date": str(counted["first_date"] or "")}
-        return commit(context, table, app, figures, lambda: append_rows(context, table, frame, rows=rows))
-    finally:
-        frame.unpersist()
+        return commit(context, table, app, figures, lambda: append_rows(context, table, facts, rows=rows))
 
 
 def replace(context: JobContext, table: Table, frame: DataFrame, *, where: str, may_be_empty: bool = False, part: str = "") -> Written:
@@ -48,9 +46,8 @@ def replace(context: JobContext, table: Table, frame: DataFrame, *, where: str, 
 
 
 def _replace(context: JobContext, table: Table, frame: DataFrame, app: str, *, where: str, may_be_empty: bool) -> Written:
-    frame = with_month(table, frame).select(*table.column_names).persist()
-    try:
-        new, old = _figures(frame, table), _figures(read(context, table).where(where), table)
+    with kept(with_month(table, frame).select(*table.column_names)) as slice_:
+        new, old = _figures(slice_, table), _figures(read(context, table).where(where), table)
         if not new["rows"] and not may_be_empty:
             raise DataRejectedError(f"Nothing to write to [{table.full_name}] where [{where}]; an empty frame would delete the slice")
         if (new["rows"], new["digest"]) == (old["rows"], old["digest"]):
@@ -59,12 +56,10 @@ def _replace(context: JobContext, table: Table, frame: DataFrame, app: str, *, w
         counted = {"rows_in": new["rows"], "inserted": new["rows"], "removed": old["rows"], "first_date": min(dates, default="")}
 
         def write() -> None:
-            slice_ = laid_out(table, frame, rows=new["rows"]).write.format("delta").mode("overwrite").option("replaceWhere", where)
-            slice_.save(location(context.settings, table))
+            writer = laid_out(table, slice_, rows=new["rows"]).write.format("delta").mode("overwrite").option("replaceWhere", where)
+            writer.save(location(context.settings, table))
 
         return commit(context, table, app, counted, write)
-    finally:
-        frame.unpersist()
 
 
 def _figures(frame: DataFrame, table: Table) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from features import catalogue, engine, windows
 from features.spec import Empty
-from jobs import runner, tables
+from jobs import frames, runner, tables
 from jobs.build.dates import add_month_ends_argument, as_of_dates, between, within
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
@@ -44,8 +44,7 @@ def build(context: JobContext) -> JobReport:
     facts = Facts(context, dates[0], dates[-1])
     day_tiles, written = _tiles(context, facts)
     with planned_once(context.spark):
-        # Not persist: the plan of all features would be copied and compared again for every group that is written.
-        wide = engine.features_of(facts.core(day_tiles), dates).localCheckpoint()
+        wide = frames.made(engine.features_of(facts.core(day_tiles), dates))
     rows = check(wide)
     written += [tables.append_revisions(context, group.table, wide.select(*group.table_columns)) for group in catalogue.GROUPS]
     return _report(written, rows=rows, dates=dates)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from expectations.contracts import core
 from features import catalogue, engine
-from jobs import ledger, runner, tables
+from jobs import frames, ledger, runner, tables
 from jobs.build.dates import add_month_ends_argument, as_of_dates, in_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
@@ -47,7 +47,7 @@ def build(context: JobContext) -> JobReport:
     counts: dict[str, int] = {}
     for label in catalogue.LABELS:
         with planned_once(context.spark):
-            frame = engine.labels_of(facts.core(), label, dates, last_loaded=last_loaded).localCheckpoint()
+            frame = frames.made(engine.labels_of(facts.core(), label, dates, last_loaded=last_loaded))
         written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates)))
         counts |= _counts(label, frame)
     return JobReport(

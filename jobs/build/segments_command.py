@@ -16,6 +16,7 @@ from jobs.build.dates import add_month_ends_argument, as_of_dates, in_dates
 from jobs.build.wide import built_dates, newest, wide_features
 from jobs.context import JobReport
 from jobs.errors import DataRejectedError, InputNotReadyError
+from jobs.frames import kept
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -46,15 +47,12 @@ def build(context: JobContext) -> JobReport:
         raise InputNotReadyError(
             f"[{_SPINE_GROUP.table.full_name}] holds no features of [{context.request.partition}]; run `kequn features` for it first"
         )
-    daily = _daily(context, dates).persist()
-    try:
+    with kept(_daily(context, dates)) as daily:
         sizes = check(daily)
         written = [
             tables.replace(context, SEGMENT_DAILY, daily, where=in_dates("as_of_date", dates)),
             tables.merge_intervals(context, SEGMENT_MEMBERSHIP, _membership(context, daily)),
         ]
-    finally:
-        daily.unpersist()
     rows = {"rows": sum(sizes.values()), "dates": len(dates), "moves": written[1].inserted + written[1].updated}
     return JobReport(rows=rows, outputs={item.table: item.version for item in written}, figures={"sizes": sizes, "last": str(dates[-1])})
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs import frames
 from jobs.errors import ConfigurationError, DataRejectedError, InputNotReadyError
 from jobs.ingest import keys
 from jobs.ingest.expressions import RAW
@@ -61,7 +62,7 @@ def delivered(context: JobContext, order: Order, name: str, feed: Feed) -> tuple
     """A bulk feed's rows for the order's days (as jobs.ingest.reading gives them) and the synthesised deliveries."""
     from pyspark.sql import functions as F
 
-    rows = _rows(context, order.mapping, name, feed).persist()
+    rows = frames.made(_rows(context, order.mapping, name, feed))
     counts = {row["delivered_for"]: row["count"] for row in rows.groupBy("delivered_for").count().collect()}
     _check_complete(context, order.mapping, name, feed, sum(counts.values()))
     wanted = rows.where(F.col("delivered_for").between(order.days[0], order.days[-1])) if order.days else rows.limit(0)

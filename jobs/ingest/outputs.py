@@ -190,4 +190,4 @@ def record_deliveries(context: JobContext, facts: Sequence[Reconciled]) -> Writt
         )
         for one in facts
     ]  # fmt: skip
-    return tables.append(context, ops.DELIVERY, context.spark.createDataFrame(rows, ops.DELIVERY.ddl))
+    return tables.record(context, ops.DELIVERY, rows)

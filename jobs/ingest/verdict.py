@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from jobs import quality
+from jobs import frames, quality
 from jobs.errors import DataRejectedError, InvariantError
 from jobs.ingest import checks
 
@@ -36,7 +36,7 @@ WHOLE_ROWS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """rows: flagged (jobs.ingest.checks), cached; None where nothing was delivered. counted: by business date × file."""
+    """rows: flagged (jobs.ingest.checks), made; None where nothing was delivered. counted: by business date × file."""
 
     plan: TargetPlan
     rows: DataFrame | None
@@ -53,7 +53,7 @@ class Verdict:
 
     def release(self) -> None:
         if self.rows is not None:
-            self.rows.unpersist()
+            frames.release(self.rows)
 
     def total(self, what: str) -> int:
         return sum(int(getattr(one, what)) for one in self.counted)
@@ -73,7 +73,7 @@ def judged(
     empty. history: rows of the feed × table by earlier dates.
     """
     rules = checks.rules_of(plan, order.waivers)
-    rows = checks.flagged(conformed, plan, rules).persist() if conformed is not None else None
+    rows = frames.made(checks.flagged(conformed, plan, rules)) if conformed is not None else None
     counted = checks.count(rows, plan) if rows is not None else []
     outcomes: list[Outcome] = []
     if rows is not None and counted:
