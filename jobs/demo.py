@@ -183,8 +183,9 @@ class Demo:
     def _report(self) -> None:
         self.settings.reports.mkdir(parents=True, exist_ok=True)
         figures = {"steps": self.record.done, "peak_mb": max(int(took["peak_mb"]) for took in self.record.done.values())}
-        (self.settings.reports / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        words = ("report", "--from", str(self.plan.first), "--to", str(self.plan.last))
+        measured = self.settings.reports / FIGURES
+        measured.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        words = ("report", "--from", str(self.plan.first), "--to", str(self.plan.last), "--measured", str(measured))
         ran = subprocess.run((str(BIN / "kequn"), *words), stdout=subprocess.DEVNULL, check=False)
         if ran.returncode:
             raise ChainBrokenError(f"[kequn {' '.join(words)}] ended with code [{ran.returncode}]")

@@ -46,6 +46,23 @@ def runs(settings: Settings, request: Request) -> list[dict[str, Any]]:
     return sorted(found, key=lambda run: run["finished_at"])
 
 
+def wider_runs(settings: Settings, request: Request) -> list[dict[str, Any]]:
+    """Finished runs of a job and scope over ranges that hold the request's dates; inputs and run_id."""
+    import pyarrow.dataset as ds
+
+    opened = tables.log(settings, ops.RUN)
+    if opened is None:
+        return []
+    mine = (ds.field("job") == request.job) & (ds.field("scope") == request.scope)
+    found = opened.to_pyarrow_dataset().to_table(filter=mine, columns=["partition", "inputs", "run_id"]).to_pylist()
+    return [run for run in found if _holds(run["partition"], request)]
+
+
+def _holds(partition: str, request: Request) -> bool:
+    first, _, last = partition.partition("..")
+    return first <= str(request.since) and str(request.until) <= (last or first)
+
+
 def finished(settings: Settings, *, job: str, scope: str) -> list[dict[str, Any]]:
     """Finished runs of a job and scope for whatever partition, oldest first: partition and finished_at."""
     import pyarrow.dataset as ds

@@ -134,16 +134,20 @@ def _validated(suite: ExpectationSuite, data: Any, *, kind: str, keep: Path | No
     return sorted(found, key=lambda pair: order[pair[0]])
 
 
+_RUNNING = threading.Lock()  # Great Expectations keeps its context in a global
+
+
 def _run(suite: ExpectationSuite, data: Any, *, kind: str) -> ExpectationSuiteValidationResult:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_spark("rows", persist=False) if kind == "spark" else context.data_sources.add_pandas("deliveries")
-    asset = source.add_dataframe_asset("checked")
-    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": data})
-    return batch.validate(suite, result_format=COUNTS_ONLY)
+    with _RUNNING:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        source = context.data_sources.add_spark("rows", persist=False) if kind == "spark" else context.data_sources.add_pandas("deliveries")
+        asset = source.add_dataframe_asset("checked")
+        batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": data})
+        return batch.validate(suite, result_format=COUNTS_ONLY)
 
 
 def results_folder(settings: Settings, partition: str) -> Path:

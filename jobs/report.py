@@ -23,9 +23,12 @@ PAGE = Path(__file__).parent / "report_page"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--from A --to B."""
+    """--from A --to B; --measured FILE."""
     parser.add_argument("--from", dest="since", metavar="DATE", required=True, help="first business date")
     parser.add_argument("--to", dest="until", metavar="DATE", required=True, help="last business date")
+    parser.add_argument(
+        "--measured", type=Path, metavar="FILE", help="JSON of who ran the chain: per step seconds and peak MiB of all its processes"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,17 +37,28 @@ def run(arguments: argparse.Namespace) -> int:
     if since > until:
         raise UsageError(f"The period [{since}..{until}] is empty; give --from before --to")
     settings = runner.load_settings()
-    page = write(settings, since, until)
+    page = write(settings, since, until, measured=_measured(arguments.measured))
     sys.stdout.write(
         json.dumps({"job": "report", "state": "done", "report": str(page), "summary": str(page.with_name("summary.json"))}) + "\n"
     )
     return 0
 
 
-def write(settings: Settings, since: date, until: date) -> Path:
+def _measured(path: Path | None) -> dict[str, Any] | None:
+    """What was measured from outside. Raises UsageError for a file that can't be read."""
+    if path is None:
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise UsageError(f"[{path}] can't be read as JSON: {error}; give --measured the file that `kequn demo` wrote") from error
+    return found
+
+
+def write(settings: Settings, since: date, until: date, *, measured: dict[str, Any] | None = None) -> Path:
     """The path of report.html; summary.json lies beside it. Raises ConfigurationError when they can't be written."""
     found = facts.gather(settings, since, until)
-    told = summary.summary(found, source=settings.source.mapping, environment=settings.environment)
+    told = summary.summary(found, source=settings.source.mapping, environment=settings.environment, measured=measured)
     page = settings.reports / "report.html"
     try:
         settings.reports.mkdir(parents=True, exist_ok=True)
@@ -69,7 +83,7 @@ def render(found: facts.Facts, told: dict[str, Any]) -> str:
         number=svg.number, percent=svg.percent, clock=clock, severities=sections.SEVERITIES,
         feeds=sections.feeds(found), quarantine=sections.quarantine(found), checks=sections.checks(found),
         segments=sections.segments(found, names, titles), models=sections.models(summary.trained(found)), churn=sections.churn(found),
-        steps=sections.steps(found.runs),
+        steps=sections.steps(found.runs), measured=sections.measured(told["measured"]),
     )  # fmt: skip
 
 

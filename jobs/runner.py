@@ -29,6 +29,7 @@ class Job:
     """A program: what it reads, what it writes, how it runs.
 
     inputs feed the ledger's no-op check (by version), unless `fingerprint` says what the run stands on instead.
+    by_date: a range gives what its dates would give one by one, so that a wider run on equal inputs has done them too.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Job:
     inputs: tuple[Table, ...] = ()
     outputs: tuple[Table, ...] = ()
     fingerprint: Callable[[Settings, Request], Any] | None = None
+    by_date: bool = False
 
 
 def add_date_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,8 +74,10 @@ def execute(job: Job, request: Request) -> int:
         whole = {"code": ledger.code_version(), "inputs": stands_on, "options": dict(request.options)}
         inputs = json.dumps(whole, sort_keys=True, default=str)
         earlier = ledger.runs(settings, request)
-        if earlier and earlier[-1]["inputs"] == inputs and not request.force:
-            _say({**_named(request), "state": "nothing to do", "run_id": earlier[-1]["run_id"]})
+        wider = ledger.wider_runs(settings, request) if job.by_date else []
+        done = next((run for run in (*earlier[-1:], *wider) if run["inputs"] == inputs), None)
+        if done and not request.force:
+            _say({**_named(request), "state": "nothing to do", "run_id": done["run_id"]})
             return 0
         report = _run(job, request, settings, generation=len(earlier), inputs=inputs, started=started, started_at=started_at)
     _say(report)

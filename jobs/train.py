@@ -96,7 +96,8 @@ def _concluded(context: JobContext, material: Material) -> JobReport:
         "run_id": registered.run_id,
         "champion": in_force.label if in_force else None,
     }
-    rows = {f"{name}_rows": found["rows"] for name, found in material.counts.items()}
+    counted = {f"{name}_rows": found["rows"] for name, found in material.counts.items()}
+    rows = {"rows_in": sum(counted.values()), **counted}
     return JobReport(rows=rows, figures=figures)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from expectations.contracts.types import Table, Write
     from jobs.context import JobContext
 
-TXN_APP = "spark.databricks.delta.write.txnAppId"
-TXN_VERSION = "spark.databricks.delta.write.txnVersion"
-COMMIT_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+CONFS = {
+    "txnAppId": "spark.databricks.delta.write.txnAppId",
+    "txnVersion": "spark.databricks.delta.write.txnVersion",
+    "userMetadata": "spark.databricks.delta.commitInfo.userMetadata",
+}
+_MERGING = threading.Lock()
 SMALL_ROWS = 200_000  # fewer go into one file
 
 CONFLICT = re.compile(
@@ -136,8 +140,9 @@ def laid_out(table: Table, frame: DataFrame, *, rows: int) -> DataFrame:
     return frame.sortWithinPartitions("month", str(table.date)) if "month" in table.partition_by else frame
 
 
-def append_rows(context: JobContext, table: Table, frame: DataFrame, *, rows: int) -> None:
-    laid_out(table, frame, rows=rows).write.format("delta").mode("append").save(location(context.settings, table))
+def append_rows(context: JobContext, table: Table, frame: DataFrame, signed: Mapping[str, str], *, rows: int) -> None:
+    writer = laid_out(table, frame, rows=rows).write.format("delta").options(**signed).mode("append")
+    writer.save(location(context.settings, table))
 
 
 # --- exactly once -------------------------------------------------------------------------------------------------
@@ -182,11 +187,14 @@ def _from_note(context: JobContext, table: Table, note: Mapping[str, Any]) -> Wr
     return Written(table=table.full_name, version=note.get("version", version(context.settings, table)), **counted)
 
 
-def commit(context: JobContext, table: Table, app: str, counted: Mapping[str, Any], write: Callable[[], None]) -> Written:
-    """Do one exactly-once commit by Spark that carries its counts, and read back what the log then says."""
-    confs = {TXN_APP: app, TXN_VERSION: str(context.generation), COMMIT_NOTE: json.dumps(note_of(context, app, counted))}
-    with explained(context, table), _set(context.spark, confs):
-        write()
+def commit(context: JobContext, table: Table, app: str, counted: Mapping[str, Any], write: Callable[[Mapping[str, str]], None]) -> Written:
+    """Do one exactly-once commit by Spark and read back what the log then says.
+
+    `write` is given the options of a Delta writer that sign its commit: the transaction, and a note with the counts.
+    """
+    signed = {"txnAppId": app, "txnVersion": str(context.generation), "userMetadata": json.dumps(note_of(context, app, counted))}
+    with explained(context, table):
+        write(signed)
     return committed(context, table, app)
 
 
@@ -208,15 +216,16 @@ def committed(context: JobContext, table: Table, app: str) -> Written:
 
 
 @contextmanager
-def _set(spark: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
-    """The session confs of one commit, always cleared: they would else stay for the next one."""
-    for name, value in confs.items():
-        spark.conf.set(name, value)
-    try:
-        yield
-    finally:
-        for name in confs:
-            spark.conf.unset(name)
+def signing(spark: SparkSession, signed: Mapping[str, str]) -> Iterator[None]:
+    """The same as session confs, for a merge, which has no options; one merge at a time, and always cleared after it."""
+    with _MERGING:
+        for option, value in signed.items():
+            spark.conf.set(CONFS[option], value)
+        try:
+            yield
+        finally:
+            for option in signed:
+                spark.conf.unset(CONFS[option])
 
 
 @contextmanager

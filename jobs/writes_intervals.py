@@ -18,10 +18,10 @@ from jobs.errors import InvariantError
 from jobs.frames import kept
 from jobs.tables_log import location, size, version
 from jobs.tables_read import interval_of, read
-from jobs.writes_commit import Written, append_rows, commit, content_hash, once, unchanged, with_month
+from jobs.writes_commit import Written, append_rows, commit, content_hash, once, signing, unchanged, with_month
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame
 
@@ -51,11 +51,11 @@ def _merge_intervals(context: JobContext, table: Table, incoming: DataFrame, app
             return unchanged(context, table, counts["rows_in"])
         changed = actions.where("action is not null")
 
-        def write() -> None:
+        def write(signed: Mapping[str, str]) -> None:
             if rewrites:
-                _merge(context, table, changed, months)
+                _merge(context, table, changed, months, signed)
             else:
-                append_rows(context, table, changed, rows=changes)
+                append_rows(context, table, changed, signed, rows=changes)
 
         return commit(context, table, app, counts, write)
 
@@ -141,33 +141,26 @@ def _actions(table: Table, observations: DataFrame) -> DataFrame:
     at_start = Window.partitionBy(*key, start).orderBy(F.col("is_incoming").desc(), F.col("was_hash").isNull())
     whole = at_start.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     in_order = Window.partitionBy(*key).orderBy(start)
-    of_key = in_order.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    # An image and the observations that confirm it.
+    of_image = Window.partitionBy(*key, "image").orderBy(start).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     was = {name: F.max(name).over(whole) for name in ("was_hash", "was_end", "was_confirmed", "was_date", "was_month")}
     return (
-        # Both windows follow from one shuffle by key and one sort by key and start.
+        # All windows follow from one shuffle by key.
         observations.repartition(*key)
         .withColumns({"nth": F.row_number().over(at_start), "copies": F.count_if("is_incoming").over(whole), **was})
         .where("nth = 1")
-        .withColumn("previous_hash", F.lag("row_hash").over(in_order))
+        .withColumns({"previous_hash": F.lag("row_hash").over(in_order), "next_start": F.lead(start).over(in_order)})
         .withColumn("is_kept", F.col("previous_hash").isNull() | (F.col("previous_hash") != F.col("row_hash")))
+        .withColumn("image", F.count_if("is_kept").over(in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)))
         .withColumns(
             {
-                end: F.min(F.when(F.col("is_kept"), F.col(start))).over(in_order.rowsBetween(1, Window.unboundedFollowing)),
-                "starts_confirmed": F.collect_list(F.when(~F.col("is_kept"), F.col(start))).over(of_key),
+                end: F.last("next_start").over(of_image),
+                "confirmed": F.collect_list(F.when(~F.col("is_kept"), F.col(start))).over(of_image),
             }
         )
-        .withColumn("confirmed", _confirmed(interval))
+        .withColumn("confirmed", F.when(F.col("is_kept") & (F.size("confirmed") > 0), F.col("confirmed")))
         .withColumn("action", _action(interval))
     )
-
-
-def _confirmed(interval: Interval) -> Column:
-    """Of the key's starts that make no image, those within this one's interval; null for none."""
-    from pyspark.sql import functions as F
-
-    start, end = F.col(interval.start), F.col(interval.end)
-    within = F.array_sort(F.filter("starts_confirmed", lambda at: (at > start) & (end.isNull() | (at < end))))
-    return F.when(F.size(within) > 0, within)
 
 
 def _action(interval: Interval) -> Column:
@@ -253,18 +246,19 @@ def _check(table: Table, unsound: int, current: int, keys: int) -> None:
         raise InvariantError(f"[{table.full_name}] would hold [{current}] current images for [{keys}] touched keys {list(table.key)}")
 
 
-def _merge(context: JobContext, table: Table, actions: DataFrame, months: Sequence[int | None] | None) -> None:
+def _merge(context: JobContext, table: Table, actions: DataFrame, months: Sequence[int | None] | None, signed: Mapping[str, str]) -> None:
     from delta.tables import DeltaTable
 
     on = " and ".join(f"t.{name} = s.{name}" for name in (*table.key, interval_of(table).start))
     if months:
         on += f" and t.month in ({', '.join(str(month) for month in sorted({m for m in months if m is not None}))})"
     values: dict[str, str | Column] = {name: f"s.{name}" for name in table.column_names}
-    (
+    merge = (
         DeltaTable.forPath(context.spark, location(context.settings, table)).alias("t")
         .merge(actions.alias("s"), on)
         .whenMatchedDelete("s.action = 'delete'")
         .whenMatchedUpdate(set=values)
         .whenNotMatchedInsert(values=values)
-        .execute()
     )  # fmt: skip
+    with signing(context.spark, signed):
+        merge.execute()

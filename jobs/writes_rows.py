@@ -9,9 +9,11 @@ from jobs.errors import DataRejectedError, InvariantError
 from jobs.frames import kept
 from jobs.tables_log import location, version
 from jobs.tables_read import read
-from jobs.writes_commit import Written, append_rows, commit, content_hash, once, unchanged, with_month
+from jobs.writes_commit import Written, append_rows, commit, content_hash, once, signing, unchanged, with_month
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import DataFrame
 
     from expectations.contracts.types import Table
@@ -45,7 +47,7 @@ def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: 
             return unchanged(context, table, figures["rows_in"])
         figures |= {"unchanged": figures["rows_in"] - rows, "first_date": str(figures["first_date"])}
         differing = revisions.where("differs")
-        return commit(context, table, app, figures, lambda: append_rows(context, table, differing, rows=rows))
+        return commit(context, table, app, figures, lambda signed: append_rows(context, table, differing, signed, rows=rows))
 
 
 def _revisions(context: JobContext, table: Table, frame: DataFrame) -> DataFrame:
@@ -99,7 +101,7 @@ def _merge_changed(context: JobContext, table: Table, frame: DataFrame, app: str
         if not (rows or figures["removed"]):
             return unchanged(context, table, figures["rows_in"])
         figures["unchanged"] = figures["rows_in"] - rows
-        return commit(context, table, app, figures, lambda: _merge(context, table, new))
+        return commit(context, table, app, figures, lambda signed: _merge(context, table, new, signed))
 
 
 def _changes(context: JobContext, table: Table, new: DataFrame) -> dict[str, Any]:
@@ -127,15 +129,16 @@ def _changes(context: JobContext, table: Table, new: DataFrame) -> dict[str, Any
     return figures
 
 
-def _merge(context: JobContext, table: Table, new: DataFrame) -> None:
+def _merge(context: JobContext, table: Table, new: DataFrame, signed: Mapping[str, str]) -> None:
     from delta.tables import DeltaTable
 
     on = " and ".join(f"t.{name} = s.{name}" for name in table.key)
-    (
+    merge = (
         DeltaTable.forPath(context.spark, location(context.settings, table)).alias("t")
         .merge(new.alias("s"), on)
         .whenMatchedUpdateAll("t.row_hash <> s.row_hash")
         .whenNotMatchedInsertAll()
         .whenNotMatchedBySourceDelete()
-        .execute()
     )  # fmt: skip
+    with signing(context.spark, signed):
+        merge.execute()

@@ -12,6 +12,8 @@ from jobs.tables_read import read
 from jobs.writes_commit import Written, append_rows, commit, content_hash, laid_out, once, unchanged, with_month
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import Column, DataFrame
 
     from expectations.contracts.types import Table
@@ -30,7 +32,7 @@ def _append(context: JobContext, table: Table, frame: DataFrame, app: str) -> Wr
         if not rows:
             return unchanged(context, table, 0)
         figures = {"rows_in": rows, "inserted": rows, "first_date": str(counted["first_date"] or "")}
-        return commit(context, table, app, figures, lambda: append_rows(context, table, facts, rows=rows))
+        return commit(context, table, app, figures, lambda signed: append_rows(context, table, facts, signed, rows=rows))
 
 
 def replace(context: JobContext, table: Table, frame: DataFrame, *, where: str, may_be_empty: bool = False, part: str = "") -> Written:
@@ -55,9 +57,9 @@ def _replace(context: JobContext, table: Table, frame: DataFrame, app: str, *, w
         dates = [str(day) for day in (new["first_date"], old["first_date"]) if day]
         counted = {"rows_in": new["rows"], "inserted": new["rows"], "removed": old["rows"], "first_date": min(dates, default="")}
 
-        def write() -> None:
-            writer = laid_out(table, slice_, rows=new["rows"]).write.format("delta").mode("overwrite").option("replaceWhere", where)
-            writer.save(location(context.settings, table))
+        def write(signed: Mapping[str, str]) -> None:
+            writer = laid_out(table, slice_, rows=new["rows"]).write.format("delta").options(**signed).mode("overwrite")
+            writer.option("replaceWhere", where).save(location(context.settings, table))
 
         return commit(context, table, app, counted, write)
 

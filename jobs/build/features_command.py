@@ -6,6 +6,7 @@ a row, whether or not anything happened.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from features import catalogue, engine, windows
@@ -15,6 +16,7 @@ from jobs.build.dates import add_month_ends_argument, as_of_dates, between, with
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
 from jobs.errors import DataRejectedError, InvariantError
+from jobs.threads import side_by_side
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -46,7 +48,9 @@ def build(context: JobContext) -> JobReport:
     with planned_once(context.spark):
         wide = frames.made(engine.features_of(facts.core(day_tiles), dates))
     rows = check(wide)
-    written += [tables.append_revisions(context, group.table, wide.select(*group.table_columns)) for group in catalogue.GROUPS]
+    written += side_by_side(
+        partial(tables.append_revisions, context, one.table, wide.select(*one.table_columns)) for one in catalogue.GROUPS
+    )
     return _report(written, rows=rows, dates=dates)
 
 
@@ -58,8 +62,8 @@ def _tiles(context: JobContext, facts: Facts) -> tuple[dict[str, DataFrame], lis
     """
     if facts.first == facts.last:
         night = Facts(context, facts.last, facts.last, reach=1)
-        return {}, [_store(context, source, night, since=facts.last) for source in catalogue.TILED]
-    written = [_store(context, source, facts, since=facts.opening(source)) for source in catalogue.TILED]
+        return {}, side_by_side(partial(_store, context, source, night, since=facts.last) for source in catalogue.TILED)
+    written = side_by_side(partial(_store, context, source, facts, since=facts.opening(source)) for source in catalogue.TILED)
     return {source.name: _stored(facts, source) for source in catalogue.TILED}, written
 
 
@@ -94,7 +98,12 @@ def check(wide: DataFrame) -> int:
 
 def _report(written: Sequence[Written], *, rows: int, dates: Sequence[date]) -> JobReport:
     return JobReport(
-        rows={"spine": rows, "dates": len(dates), "features": len(catalogue.FEATURES)}
+        rows={
+            "rows_in": rows,
+            "rows_out": sum(item.inserted + item.updated for item in written),
+            "dates": len(dates),
+            "features": len(catalogue.FEATURES),
+        }
         | {f"{item.table} inserted": item.inserted for item in written}
         | {f"{item.table} revised": item.updated for item in written if item.updated},
         outputs={item.table: item.version for item in written},

@@ -51,7 +51,7 @@ def build(context: JobContext) -> JobReport:
         written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates)))
         counts |= _counts(label, frame)
     return JobReport(
-        rows=counts, outputs={item.table: item.version for item in written},
+        rows={"rows_in": sum(item.rows_in for item in written), "rows_out": sum(item.inserted for item in written), **counts}, outputs={item.table: item.version for item in written},
         figures={"first": str(dates[0]), "last": str(dates[-1]), "last_loaded": str(last_loaded)},
     )  # fmt: skip
 
@@ -80,4 +80,7 @@ def fingerprint(settings: Settings, request: Request) -> dict[str, int]:
     return ledger.versions_until(settings, INPUTS, replace(request, until=request.until + timedelta(days=_LONGEST)))
 
 
-JOB = runner.Job(name="labels", run=build, inputs=INPUTS, outputs=tuple(label.table for label in catalogue.LABELS), fingerprint=fingerprint)
+JOB = runner.Job(
+    name="labels", run=build, inputs=INPUTS, outputs=tuple(label.table for label in catalogue.LABELS), fingerprint=fingerprint,
+    by_date=True,
+)  # fmt: skip

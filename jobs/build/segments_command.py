@@ -53,7 +53,10 @@ def build(context: JobContext) -> JobReport:
             tables.replace(context, SEGMENT_DAILY, daily, where=in_dates("as_of_date", dates)),
             tables.merge_intervals(context, SEGMENT_MEMBERSHIP, _membership(context, daily)),
         ]
-    rows = {"rows": sum(sizes.values()), "dates": len(dates), "moves": written[1].inserted + written[1].updated}
+    rows = {
+        "rows_in": sum(sizes.values()), "rows_out": sum(item.inserted + item.updated for item in written), "dates": len(dates),
+        "moves": written[1].inserted + written[1].updated,
+    }  # fmt: skip
     return JobReport(rows=rows, outputs={item.table: item.version for item in written}, figures={"sizes": sizes, "last": str(dates[-1])})
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import core, ops
@@ -16,6 +17,7 @@ from jobs.errors import DataRejectedError, InputNotReadyError
 from jobs.ingest import bulk, conform, coverage, landing, outputs, reading, verdict
 from jobs.ingest import order as orders
 from jobs.runner import Job
+from jobs.threads import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +40,7 @@ def ingest(context: JobContext) -> JobReport:
     reading.prepare(context.spark)
     delivered = _landed(context, order) | _bulk(context, order)
     importing.join()
-    verdicts = [_judged(context, order, name, rows, ones) for name, (rows, ones) in delivered.items()]
+    verdicts = side_by_side(partial(_judged, context, order, name, rows, ones) for name, (rows, ones) in delivered.items())
     flat = [one for below in verdicts for one in below]
     try:
         _refuse(context, flat, order)
@@ -96,15 +98,27 @@ def _refuse(context: JobContext, verdicts: Sequence[Verdict], order: Order) -> N
 def _write(context: JobContext, verdicts: Sequence[Verdict]) -> JobReport:
     written: list[Written] = list(outputs.set_aside(context, verdicts).values())
     facts: list[Reconciled] = []
-    for one in verdicts:
-        merged = outputs.merge(context, one)
-        written.append(merged)
-        facts += outputs.reconciled(one, merged)
+    for merged, reconciled in side_by_side(partial(_merge, context, ones) for ones in _by_table(verdicts)):
+        written += merged
+        facts += reconciled
     outcomes = [outcome for one in verdicts for outcome in one.outcomes]
     if verdicts:
         written.append(quality.record(context, outcomes))
         written.append(outputs.record_deliveries(context, facts))
     return JobReport(rows=_totals(facts), outputs={one.table: one.version for one in written}, figures=_figures(facts, outcomes))
+
+
+def _by_table(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
+    """Feeds of one table follow one another: side by side they would be in each other's way."""
+    of_table: dict[str, list[Verdict]] = {}
+    for one in verdicts:
+        of_table.setdefault(one.plan.table.full_name, []).append(one)
+    return list(of_table.values())
+
+
+def _merge(context: JobContext, verdicts: Sequence[Verdict]) -> tuple[list[Written], list[Reconciled]]:
+    written = [outputs.merge(context, one) for one in verdicts]
+    return written, [fact for one, into in zip(verdicts, written, strict=True) for fact in outputs.reconciled(one, into)]
 
 
 CLASSES = ("rows_in", "inserted", "updated", "unchanged", "duplicates", "quarantined")

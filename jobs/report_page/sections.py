@@ -285,6 +285,21 @@ def steps(runs: Sequence[Row]) -> dict[str, Markup] | None:
     return {"seconds": charts.bars(seconds, label="Seconds per step"), "memory": charts.bars(memory, label="Peak memory per step")}
 
 
+def measured(found: Mapping[str, Any] | None) -> dict[str, Markup] | None:
+    """Wall time and memory of all processes together (Airflow's too), per stage of the chain."""
+    if not found:
+        return None
+    seconds = [
+        Bar(label=name, parts=[(took["seconds"], COLOURS[0], f"{took['seconds']:.1f} s")], note=f"{took['seconds']:.0f} s")
+        for name, took in found["steps"].items()
+    ]
+    memory = [
+        Bar(label=name, parts=[(took["peak_mb"], COLOURS[1], f"{took['peak_mb']:,.0f} MiB")], note=f"{took['peak_mb'] / 1024:.1f} GiB")
+        for name, took in found["steps"].items()
+    ]
+    return {"seconds": charts.bars(seconds, label="Seconds per stage"), "memory": charts.bars(memory, label="Peak memory per stage")}
+
+
 def _told(run: Row) -> str:
     return " ".join(part for part in (run["job"], run["scope"], run["partition"]) if part)
 

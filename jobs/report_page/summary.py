@@ -13,8 +13,8 @@ COUNTED = ("rows_in", "inserted", "updated", "unchanged", "duplicates", "quarant
 WRITTEN = ("rows_out", "written", "rows_written", "rows")
 
 
-def summary(facts: Facts, *, source: str, environment: str) -> dict[str, Any]:
-    """Everything a caller of `kequn report` may want to assert on."""
+def summary(facts: Facts, *, source: str, environment: str, measured: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Everything a caller of `kequn report` may want to assert on. measured: of all processes of the chain, where somebody did."""
     return {
         "source": source,
         "environment": environment,
@@ -23,6 +23,7 @@ def summary(facts: Facts, *, source: str, environment: str) -> dict[str, Any]:
         "seconds": round(sum(run["seconds"] for run in facts.runs), 1),
         "peak_mb": max((run["peak_mb"] for run in facts.runs), default=0),
         "steps": [step(run) for run in facts.runs],
+        "measured": dict(measured or {}),
         "rows": {name: sum(int(feed[name]) for feed in facts.feeds) for name in COUNTED},
         "feeds": [{**feed, **{name: int(feed[name]) for name in COUNTED}, "reconciled": reconciled(feed)} for feed in facts.feeds],
         "checks": checks(facts),

@@ -74,7 +74,7 @@ def test_from_core_to_features_segments_and_labels(core, context_for, spark):
     # One night: both customers have a row, and so has every group.
     night = context_for("features", JANUARY)
     report = run(features_command, night)
-    assert (report.rows["spine"], report.rows["features"]) == (2, len(catalogue.FEATURES))
+    assert (report.rows["rows_in"], report.rows["features"]) == (2, len(catalogue.FEATURES))
     assert features_of(night, JANUARY, "activity__out_sum_30d", "balances__aum_eod") == [(1, 10, 600000), (2, 0, 0)]
     stored = {source.name: tables.read(night, source.table).count() for source in catalogue.TILED}
     assert stored == {"transaction": 0, "balance": 0, "channel": 0}  # nothing happened on the 31st
@@ -94,7 +94,7 @@ def test_from_core_to_features_segments_and_labels(core, context_for, spark):
     # A range is one pass and says what the night said.
     ranged = month_ends(context_for("features", JANUARY, date(2026, 2, 28)))
     report = run(features_command, ranged)
-    assert (report.rows["dates"], report.rows["spine"]) == (2, 4)
+    assert (report.rows["dates"], report.rows["rows_in"]) == (2, 4)
     assert report.rows["features.activity_v1 inserted"] == 2  # January stands
     assert features_of(ranged, FEBRUARY, "activity__out_sum_30d", "balances__aum_mad_30d") == [(1, 20, 600000), (2, 0, 0)]
     assert tables.read(ranged, catalogue.TILED[0].table).count() == 3  # 28 and 29 January, 26 February
@@ -102,7 +102,7 @@ def test_from_core_to_features_segments_and_labels(core, context_for, spark):
     # Segments of both dates; membership begins once and tells nothing new in February.
     segments = month_ends(context_for("segments", JANUARY, date(2026, 2, 28)))
     report = run(segments_command, segments)
-    assert report.rows["rows"] == 2 * 2 * 3
+    assert report.rows["rows_in"] == 2 * 2 * 3
     # 600,000 since 10 January: 22 of 30 days, a mean of 440,000 in January. February's 600,000 takes effect in March.
     tiers = (
         tables.read(segments, SEGMENT_DAILY).where("scheme = 'asset_tier' and customer_key = 1").select("as_of_date", "segment").collect()
