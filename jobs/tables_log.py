@@ -12,6 +12,7 @@ from jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from conf.settings import Settings
     from expectations.contracts.types import Table
@@ -45,6 +46,30 @@ def size(settings: Settings, table: Table) -> int:
     """Bytes of the table's current files, 0 for a table that does not exist."""
     opened = log(settings, table)
     return 0 if opened is None else sum(opened.get_add_actions().column("size_bytes").to_pylist())
+
+
+def may_hold(settings: Settings, table: Table, first: date, last: date) -> bool:
+    """Whether a file of the table may hold rows of a date from first to last: the log's statistics tell, without a scan."""
+    return bool(_highest(settings, table, str(table.date), first, last))
+
+
+def may_be_revised(settings: Settings, table: Table, first: date, last: date) -> bool:
+    """Whether a row of a date from first to last may have been published more than once."""
+    return any(highest != 0 for highest in _highest(settings, table, "revision", first, last))
+
+
+def _highest(settings: Settings, table: Table, column: str, first: date, last: date) -> list[Any]:
+    """The highest value of a column in each file that may hold rows of the dates; None where the statistics don't tell."""
+    opened = log(settings, table)
+    if opened is None:
+        return []
+    files = opened.get_add_actions(flatten=True)
+    bounds = (f"min.{table.date}", f"max.{table.date}", f"max.{column}")
+    lows, highs, highest = (files.column(name).to_pylist() if name in files.column_names else [None] * files.num_rows for name in bounds)
+    return [
+        value for low, high, value in zip(lows, highs, highest, strict=True)
+        if low is None or high is None or (low <= last and high >= first)
+    ]  # fmt: skip
 
 
 def applied_generation(settings: Settings, table: Table, app: str) -> int:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from deltalake import DeltaTable as DeltaLog
 from deltalake import Schema
 
+from expectations.contracts.types import Write
 from jobs.errors import ConfigurationError, ConflictError, InvariantError
 from jobs.tables_log import applied_generation, commits, location, version
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame, SparkSession
 
-    from expectations.contracts.types import Table, Write
+    from expectations.contracts.types import Table
     from jobs.context import JobContext
 
 CONFS = {
@@ -110,6 +111,7 @@ def _delta_type(type_: str) -> str | dict[str, Any]:
 
 def _statistics(table: Table) -> list[str]:
     wanted = [*table.key, *([table.date] if table.date else []), *([table.interval.start] if table.interval else [])]
+    wanted += ["revision"] if table.write is Write.REVISIONS else []
     return list(dict.fromkeys(name for name in wanted if name not in table.partition_by))
 
 

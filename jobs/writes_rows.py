@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from expectations.contracts.types import Write
 from jobs.errors import DataRejectedError, InvariantError
 from jobs.frames import kept
-from jobs.tables_log import location, version
+from jobs.tables_log import location, may_hold
 from jobs.tables_read import read
 from jobs.writes_commit import Written, append_rows, commit, content_hash, once, signing, unchanged, with_month
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def append_revisions(context: JobContext, table: Table, frame: DataFrame, *, part: str = "") -> Written:
     """Publish rows of key × date: revision 0 where nothing was published, one more where the content differs.
 
-    frame: one row per contract key (which includes the date), in the contract's columns.
+    frame: one row per contract key (which includes the date), in the contract's columns; read twice, so make it when it is dear.
     """
     return once(context, table, Write.REVISIONS, part=part, work=lambda app: _append_revisions(context, table, frame, app))
 
@@ -31,7 +31,24 @@ def append_revisions(context: JobContext, table: Table, frame: DataFrame, *, par
 def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: str) -> Written:
     from pyspark.sql import functions as F
 
-    with kept(_revisions(context, table, frame)) as revisions:
+    date = str(table.date)
+    span = frame.agg(F.count(F.lit(1)).alias("rows"), F.min(date).alias("first"), F.max(date).alias("last")).first()
+    assert span is not None  # an aggregate without groups has one row
+    if not span["rows"]:
+        raise DataRejectedError(f"Nothing to publish to [{table.full_name}]; the spine of [{context.request.partition}] is empty")
+    hashed = with_month(table, frame).withColumn("row_hash", content_hash(table.content)).withColumn("known_at", F.lit(context.started_at))
+    if not may_hold(context.settings, table, span["first"], span["last"]):
+        # The usual night: nothing to compare with.
+        figures = {"rows_in": span["rows"], "inserted": span["rows"], "first_date": str(span["first"])}
+        new = hashed.withColumn("revision", F.lit(0))
+        return commit(context, table, app, figures, lambda signed: append_rows(context, table, new, signed, rows=span["rows"]))
+    return _append_differing(context, table, hashed, app)
+
+
+def _append_differing(context: JobContext, table: Table, hashed: DataFrame, app: str) -> Written:
+    from pyspark.sql import functions as F
+
+    with kept(_revisions(context, table, hashed)) as revisions:
         counted = revisions.agg(
             F.count(F.lit(1)).alias("rows_in"),
             F.count_if(F.col("last_hash").isNull()).alias("inserted"),
@@ -40,8 +57,6 @@ def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: 
         ).first()
         assert counted is not None  # an aggregate without groups has one row
         figures: dict[str, Any] = counted.asDict()
-        if not figures["rows_in"]:
-            raise DataRejectedError(f"Nothing to publish to [{table.full_name}]; the spine of [{context.request.partition}] is empty")
         rows = figures["inserted"] + figures["updated"]
         if not rows:
             return unchanged(context, table, figures["rows_in"])
@@ -50,19 +65,14 @@ def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: 
         return commit(context, table, app, figures, lambda signed: append_rows(context, table, differing, signed, rows=rows))
 
 
-def _revisions(context: JobContext, table: Table, frame: DataFrame) -> DataFrame:
+def _revisions(context: JobContext, table: Table, hashed: DataFrame) -> DataFrame:
     """Grain: the frame's, with the revision each row would become and whether it differs from the last one."""
     from pyspark.sql import functions as F
 
-    new = with_month(table, frame).withColumn("row_hash", content_hash(table.content))
-    if version(context.settings, table) > 0:
-        new = new.join(_last_revisions(context, table, frame), on=list(table.key), how="left")
-    else:
-        new = new.withColumns({"last_hash": F.lit(None).cast("bigint"), "last_revision": F.lit(None).cast("int")})
-    return new.withColumns(
+    compared = hashed.join(_last_revisions(context, table, hashed), on=list(table.key), how="left")
+    return compared.withColumns(
         {
             "revision": F.coalesce(F.col("last_revision") + 1, F.lit(0)),
-            "known_at": F.lit(context.started_at),
             "differs": F.col("last_hash").isNull() | (F.col("last_hash") != F.col("row_hash")),
         }
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from features import catalogue
 from jobs import tables
-from jobs.build.dates import in_dates
+from jobs.build.dates import in_dates, month_of
 from jobs.errors import InputNotReadyError, UsageError
 
 if TYPE_CHECKING:
@@ -71,14 +71,22 @@ def newest(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> D
     from pyspark.sql import functions as F
 
     stored = tables.read(context, group.table).where(in_dates("as_of_date", dates))
+    if not tables.may_be_revised(context.settings, group.table, min(dates), max(dates)):
+        return stored
     last = Window.partitionBy(*KEYS).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     return stored.withColumn("last_revision", F.max("revision").over(last)).where("revision = last_revision").drop("last_revision")
 
 
 def built_dates(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> set[date]:
-    """Those of the dates for which the group holds rows."""
-    rows = tables.read_or_empty(context, group.table).where(in_dates("as_of_date", dates)).select("as_of_date").distinct().collect()
-    return {row[0] for row in rows}
+    """Those of the dates for which the group holds rows; read without Spark."""
+    import pyarrow.dataset as ds
+
+    opened = tables.log(context.settings, group.table)
+    if opened is None:
+        return set()
+    wanted = ds.field("month").isin(sorted({month_of(day) for day in dates})) & ds.field("as_of_date").isin(list(dates))
+    found = opened.to_pyarrow_dataset().to_table(filter=wanted, columns=["as_of_date"])
+    return set(found.column("as_of_date").unique().to_pylist())
 
 
 def _expect_dates(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> None:

@@ -12,6 +12,8 @@ from jobs.report_page.svg import Scale
 
 Format = Callable[[float], str]
 
+NAME_HEIGHT = 13.0  # names of thin areas stand apart by this much
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
@@ -126,13 +128,16 @@ def shares(
     y = Scale(low=0, high=1, start=height - 20, end=8)
     below = [0.0] * len(dates)
     shapes = []
+    lowest_free = float(height)
     for name, values, kind in reversed(series):
         above = [base + value / total for base, value, total in zip(below, values, totals, strict=True)]
         edge = [(x(n), y(value)) for n, value in enumerate(above)] + [(x(n), y(below[n])) for n in reversed(range(len(dates)))]
         shapes.append(svg.path(svg.polyline(edge) + "Z", kind=f"area {kind}", tip=name))
         middle, size = (above[-1] + below[-1]) / 2, above[-1] - below[-1]
         if size >= 0.035:
-            shapes.append(svg.text(x.end + 8, y(middle) + 4, f"{name} {svg.percent(size)}", kind="note"))
+            at = min(y(middle) + 4, lowest_free)
+            shapes.append(svg.text(x.end + 8, at, f"{name} {svg.percent(size)}", kind="note"))
+            lowest_free = at - NAME_HEIGHT
         below = above
     shapes += [svg.text(34, y(share) + 4, svg.percent(share), kind="tick", anchor="end") for share in (0, 0.5, 1)]
     shapes += [svg.text(40, height - 4, dates[0], kind="tick"), svg.text(x.end, height - 4, dates[-1], kind="tick", anchor="end")]

@@ -1,0 +1,127 @@
+"""The chain's jobs in one session on a bank small enough to work out by hand: landing zone to published tables.
+
+C1 owns the yuan account A1 and, since 2025-12-01, the dollar account A2; C2 owned A2 before, and shares A1 without being its
+first owner. One dollar is 7.10 yuan. What the bank delivered for 2025-12-31:
+
+    T1  A1  2025-12-30  out     12.34 CNY =    12.34  purchase, by the customer
+    T2  A1  2025-12-31  in   5,000.00 CNY = 5,000.00  salary, by the employer
+    T3  A2  2025-12-31  out     10.00 USD =    71.00  purchase, by the customer
+    T4  A9  2025-12-31  out      1.00 CNY             an account that nobody owns: set aside
+    balances on 2025-12-31: A1 10,000.00 CNY, A2 1,000.00 USD = 7,100.00
+    C1 opens the app on both days, and has agreed to marketing, profiling and short messages
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame
+
+from conf.settings import Settings
+from expectations.contracts import core, mart, ops
+from expectations.contracts.features import SEGMENT_DAILY
+from expectations.contracts.quarantine import quarantine_table
+from jobs import ledger, publish, tables
+from jobs.build import features_command, segments_command
+from jobs.build.wide import wide_features
+from jobs.context import JobContext, JobReport, now
+from jobs.ingest import keys, seal
+from jobs.ingest.job import ingest
+from tests.fixtures.landing import REFERENCE, balance, deliver_group, txn
+
+DAY = date(2025, 12, 31)
+GROUPS = ("reference", "channel", "transactions", "credit")
+
+
+def customer(number: str) -> int:
+    return keys.entity_key(keys.DEVELOPMENT_KEY, source="bank", kind="customer", identifier=number)
+
+
+C1, C2 = customer("C1"), customer("C2")
+
+
+@pytest.fixture
+def chain(settings: Settings, context_for: Callable[..., JobContext]) -> JobContext:
+    """A night taken from landing to marts, job after job, each entered in the ledger."""
+    granted = [{"cust_no": "C1", "purpose": purpose, "granted": "true"} for purpose in ("marketing", "profiling", "sms")]
+    deliver_group(settings.landing, "reference", DAY, {**REFERENCE, "consents": granted})
+    deliver_group(
+        settings.landing, "transactions", DAY,
+        {
+            "transactions": [
+                txn("T1"),
+                txn("T2", posted_at="2025-12-31 09:00:00", direction="C", amount="5000.00", txn_type="salary", initiated_by="B"),
+                txn("T3", posted_at="2025-12-31 10:00:00", acct_no="A2", amount="10.00", currency="USD"),
+                txn("T4", posted_at="2025-12-31 11:00:00", acct_no="A9", amount="1.00"),
+            ],
+            "balances": [balance("A1", "10000.00", "2025-12-31"), balance("A2", "1000.00", "2025-12-31", "USD")],
+        },
+    )  # fmt: skip
+    visits = [
+        {"event_id": event, "cust_no": "C1", "occurred_at": f"{day} 08:00:00", "channel": "app", "event_type": "login"}
+        for event, day in (("E1", "2025-12-30"), ("E2", "2025-12-31"))
+    ]
+    deliver_group(settings.landing, "channel", DAY, {"channel_events": visits})
+    deliver_group(settings.landing, "credit", DAY, {})
+    context = context_for("chain", DAY)
+
+    def run(job: str, work: Callable[[JobContext], JobReport], scope: str = "") -> None:
+        ours = context_for(job, DAY, scope=scope)
+        ledger.record(ours, work(ours), inputs="", seconds=0.0, peak_mb=0, finished_at=now())
+
+    for group in GROUPS:
+        run("ingest", ingest, group)
+    assert seal.seal(settings, context.request) == 0
+    run("features", features_command.build)
+    run("segments", segments_command.build)
+    run("publish", publish.publish)
+    return context
+
+
+def by_customer(frame: DataFrame, *columns: str) -> dict[int, tuple[Any, ...]]:
+    return {row[0]: tuple(row)[1:] for row in frame.select("customer_key", *columns).collect()}
+
+
+def test_a_night_from_landing_to_marts(chain: JobContext, settings: Settings) -> None:
+    # Three of four transactions landed, in fen: 12.34; 5,000.00; 10 dollars = 71.00.
+    landed = tables.read(chain, core.TRANSACTION).select("transaction_id", "customer_key", "amount_base_minor").collect()
+    assert sorted(map(tuple, landed)) == [("T1", C1, 1_234), ("T2", C1, 500_000), ("T3", C1, 7_100)]
+    aside = tables.read(chain, quarantine_table("transactions")).collect()
+    assert [("no_owner" in row["rules"], '"txn_id":"T4"' in row["record"]) for row in aside] == [(True, True)]
+    # Every delivered row is something: 4 transactions, 2 balances, 2 events; of the reference 1 + 2 + 2 + 2 + 2 + 4 + 3
+    # (products, rates, customers twice: person and identity, accounts, parties, consents).
+    known = ("inserted", "updated", "unchanged", "duplicates", "quarantined")
+    delivered = tables.read(chain, ops.DELIVERY).collect()
+    assert all(row["rows_in"] == sum(row[name] for name in known) for row in delivered)
+    assert sum(row["rows_in"] for row in delivered) == 4 + 2 + 2 + 16
+
+    names = (
+        "activity__txn_count_30d", "activity__out_sum_30d", "activity__in_sum_30d", "activity__active_days_30d", "activity__days_since_last",
+        "balances__aum_eod", "balances__aum_mad_30d", "channels__login_count_7d", "holdings__account_count",
+    )  # fmt: skip
+    features = by_customer(wide_features(chain, [DAY], names=names), *names)
+    # C1: the customer moved money twice (T1, T3) on two days, the last one today; 12.34 + 71.00 = 83.34 out, 5,000 in;
+    # 10,000 + 7,100 = 17,100 at the end of the day, which over 30 days is 570 a day; two logins; two accounts.
+    assert features[C1] == pytest.approx((2, 83.34, 5_000.0, 2, 0, 17_100.0, 570.0, 2, 2))
+    # C2 has nothing of it, and is there all the same: the owner of a joint account is the first one.
+    assert features[C2] == pytest.approx((0, 0.0, 0.0, 0, None, 0.0, 0.0, 0, 0))
+
+    tiers = by_customer(tables.read(chain, SEGMENT_DAILY).where("scheme = 'asset_tier'"), "segment")
+    # 570 is between 500 and 20,000; 0 is below 500.
+    assert tiers == {C1: ("inclusive",), C2: ("prospect",)}
+
+    published = by_customer(
+        tables.read(chain, mart.CUSTOMER_360), "assets", "transactions_30d", "asset_tier", "last_active_on", "consent_marketing"
+    )
+    assert published == {
+        C1: (Decimal("17100.00"), 2, "inclusive", DAY, True),
+        C2: (Decimal("0.00"), 0, "prospect", None, False),
+    }
+    listed = {(row["customer_key"], row["scheme"]) for row in tables.read(chain, mart.SEGMENT_LIST).collect()}
+    # C1 agreed to marketing, to profiling and to one channel; C2 to nothing, and is on no list.
+    assert listed == {(C1, scheme) for scheme in mart.SCHEMES}
+    assert (settings.reports / "data_docs" / "index.html").exists()
