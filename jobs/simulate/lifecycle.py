@@ -103,16 +103,17 @@ def _merge(scene: Scene, here: Bools) -> None:
 
 
 def _hand_over(scene: Scene, here: Bools) -> None:
-    """A joint holder becomes the owner: two roles end the day before, a new one begins."""
+    """A joint holder becomes the owner: the old owner's role ends the day before, and the holder's is now another.
+
+    A delivery tells one row for an account and a customer, as they stand.
+    """
     people, partner, day = scene.people, np.maximum(scene.people.joint_with, 0), scene.people.takes_over
     due = (day >= scene.month.delivered_from) & (day <= scene.month.delivered_to) & here & here[partner]
     who = np.flatnonzero(due & scene.book.is_open[partner, c.DEMAND] & (people.joint_role == c.JOINT))
     giver = partner[who]
     account = scene.book.numbers(people)[giver, c.DEMAND]
-    since = np.maximum(people.open_day[who], people.open_day[giver])
     rows = (
         (giver, c.OWNER, scene.book.opened[giver, c.DEMAND], day[who] - 1),
-        (who, c.JOINT, since, day[who] - 1),
         (who, c.OWNER, day[who], -1),
     )
     for holder, role, held_from, held_to in rows:

@@ -349,6 +349,16 @@ def test_customers_move_from_the_branch_to_the_app() -> None:
     assert by_year[0] + 0.2 < by_year[-1]
 
 
+def test_an_account_handed_over_is_told_once_per_customer_and_night(town: Path) -> None:
+    told = [(day, row["acct_no"], row["cust_no"]) for day, row in rows_of(town, "account_parties")]
+    assert len(told) == len(set(told))
+    owners: dict[str, set[str]] = {}
+    for _, row in rows_of(town, "account_parties"):
+        if row["role"] == "OWNER":
+            owners.setdefault(row["acct_no"], set()).add(row["cust_no"])
+    assert any(len(ones) > 1 for ones in owners.values())
+
+
 def test_joint_foreign_and_merged_exist(town: Path) -> None:
     assert {row["role"] for _, row in rows_of(town, "account_parties")} == {"OWNER", "JOINT", "AUTH"}
     assert {row["currency"] for _, row in rows_of(town, "accounts")} == set(catalogue.CURRENCIES)
