@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+LIKE_INGEST = """
+select *, sum(cast(is_kept as int)) over (partition by part order by day) as image, collect_list(day) over (partition by part) as starts
+from (
+  select /*+ broadcast(named) */ rows.*, named.word, cast(conv(substr(sha2(concat('k|', rows.text), 256), 1, 15), 16, 10) as bigint) as key,
+    try_cast(case when text rlike '^-?[0-9]{1,16}(\\.[0-9]{1,2})?$' then replace(text, ',', '.') end as decimal(20,2)) as amount,
+    to_utc_timestamp(try_to_timestamp(concat(day, ' 10:00:00'), 'yyyy-MM-dd HH:mm:ss'), 'Asia/Shanghai') as at,
+    xxhash64(rows.text, day) as row_hash, lag(rows.text) over (partition by rows.part order by day) is null as is_kept,
+    filter(array(1, 2, 3), x -> x > rows.part) as some, aggregate(array(1, 2), 0, (a, x) -> a + x) as folded,
+    to_json(struct(rows.text as text, day)) as record, concat_ws(',', array_compact(array(rows.text, null))) as broken
+  from rows left join (select part, max(text) as word from rows group by part) named on rows.part = named.part
+)
+"""
+
+
 def archive() -> Path:
     """Run a session through the usual kinds of reading and writing and keep its classes. Returns the archive's path."""
     place = session.class_archive()
@@ -44,6 +58,11 @@ def _exercise(spark: SparkSession, place: str) -> None:
     table = DeltaTable.forPath(spark, place)
     merge = table.alias("t").merge(rows.withColumn("text", rows.day.cast("string")).alias("s"), "t.id = s.id")
     merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+    # What conforming, checking and merging are made of.
+    made = spark.sql(LIKE_INGEST).localCheckpoint()
+    made.groupBy("part").agg({"image": "max", "starts": "count"}).collect()
+    made.write.format("delta").mode("append").option("txnAppId", "archive").option("txnVersion", "0").save(f"{place}-ranked")
+    spark.read.format("delta").load(f"{place}-ranked").where("part in (1, 2)").join(made, on="id", how="left_anti").count()
     rows.where("part = 1").write.format("delta").mode("overwrite").option("replaceWhere", "part = 1").save(place)
     spark.createDataFrame([(1, "a")], "id int, text string").write.mode("overwrite").json(f"{place}-json")
     spark.read.schema("id int, text string").json(f"{place}-json").toPandas()

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 
 from conf.settings import Settings
 from expectations.contracts.types import KNOWN, VALID, Column, Table, Write
-from jobs import tables
+from jobs import tables, tables_log
 from jobs.context import JobContext
 from jobs.errors import ConfigurationError, DataRejectedError, InvariantError
 
@@ -33,6 +33,7 @@ def _table(name: str, write: Write, **more: Any) -> Table:
 LEDGER = _table("ledger", Write.INTERVALS, interval=KNOWN, date="day", partition_by=("month",))
 PERSON = _table("person", Write.INTERVALS, interval=VALID, columns=(ID, AMOUNT))
 FACTS = _table("facts", Write.APPEND)
+KNOWN_FACTS = _table("known_facts", Write.APPEND, date="day")
 SLICES = _table("slices", Write.REPLACE, date="day", partition_by=("month",))
 FEATURES = _table("features", Write.REVISIONS, key=("id", "day"), date="day", partition_by=("month",))
 MART = _table("mart", Write.CHANGED, change_feed=True, columns=(ID, altered(DAY, is_content=False), AMOUNT))
@@ -181,6 +182,28 @@ def test_a_date_is_published_once_and_then_revised(context_for: Contexts) -> Non
     assert (repeated.version, repeated.unchanged) == (written.version, 2)
 
 
+def test_the_log_tells_which_dates_were_never_published_or_revised(context_for: Contexts, settings: Settings) -> None:
+    first, second = context_for("1"), context_for("2")
+    tables.append_revisions(first, FEATURES, _rows(first, ("a", "2026-05-01", 1), ("a", "2026-05-03", 1)))
+    assert not tables_log.may_hold(settings, FEATURES, _day("2026-04-01"), _day("2026-04-30"))
+    assert tables_log.may_hold(settings, FEATURES, _day("2026-05-03"), _day("2026-06-01"))
+    assert not tables.may_be_revised(settings, FEATURES, _day("2026-05-01"), _day("2026-05-31"))
+    tables.append_revisions(second, FEATURES, _rows(second, ("a", "2026-05-01", 2)))
+    assert tables.may_be_revised(settings, FEATURES, _day("2026-05-01"), _day("2026-05-01"))
+    assert not tables.may_be_revised(settings, FEATURES, _day("2026-05-04"), _day("2026-05-31"))
+    assert not tables_log.may_hold(settings, SLICES, _day("2026-05-01"), _day("2026-05-31"))  # no such table
+
+
+def test_what_a_job_knows_itself_is_read_like_any_other_rows(context_for: Contexts, settings: Settings) -> None:
+    context = context_for("job")
+    written = tables.record(context, KNOWN_FACTS, [("a", _day("2026-05-02"), 1), ("b", _day("2026-05-01"), 2)])
+    assert (written.inserted, written.first_date, written.version) == (2, "2026-05-01", 1)
+    assert _stored(context, KNOWN_FACTS, "id", "day", "amount") == [("a", _day("2026-05-02"), 1), ("b", _day("2026-05-01"), 2)]
+    assert next(iter(tables.commits(settings, KNOWN_FACTS)))["run_id"] == context.run_id
+    nothing = tables.record(context_for("other"), KNOWN_FACTS, [])
+    assert (nothing.version, nothing.inserted) == (1, 0)
+
+
 def test_only_changed_people_are_touched(context_for: Contexts) -> None:
     first, second, third = context_for("1"), context_for("2"), context_for("3")
     tables.merge_changed(first, MART, _rows(first, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2), ("c", "2026-05-01", 3)))
@@ -202,6 +225,7 @@ def test_only_changed_people_are_touched(context_for: Contexts) -> None:
 
 WRITES: dict[str, tuple[Table, Callable[[JobContext], tables.Written]]] = {
     "append": (FACTS, lambda c: tables.append(c, FACTS, _rows(c, ("a", "2026-05-01", 1)))),
+    "record": (KNOWN_FACTS, lambda c: tables.record(c, KNOWN_FACTS, [("a", _day("2026-05-01"), 1)])),
     "replace": (SLICES, lambda c: tables.replace(c, SLICES, _rows(c, ("a", "2026-05-01", 1)), where="day = '2026-05-01'")),
     "intervals": (LEDGER, lambda c: tables.merge_intervals(c, LEDGER, _incoming(c, ("a", "2026-05-01", 1, 1)))),
     "revisions": (FEATURES, lambda c: tables.append_revisions(c, FEATURES, _rows(c, ("a", "2026-05-01", 1)))),
