@@ -48,6 +48,7 @@ class Spark(_Part):
     driver_memory: str
     shuffle_partitions: int
     max_partition_mb: int
+    warm_jvms: int
     options: Mapping[str, str]
 
 

@@ -87,19 +87,20 @@ def execute(job: Job, request: Request) -> int:
 def _run(
     job: Job, request: Request, settings: Settings, *, generation: int, inputs: str, started: float, started_at: datetime
 ) -> dict[str, Any]:
-    from jobs import session
+    from jobs import session, warm_jvm
 
-    spark = session.build(settings, name=f"{request.job} {request.scope} {request.partition}")
-    try:
-        context = JobContext(
-            settings=settings, request=request, spark=spark, run_id=_run_id(request, generation, inputs), generation=generation,
-            started_at=started_at, stands_on=_digest(inputs),
-        )  # fmt: skip
-        report = job.run(context)
-        seconds, peak_mb = round(time.monotonic() - started, 2), peak_memory_mb()
-        ledger.record(context, report, inputs=inputs, seconds=seconds, peak_mb=peak_mb, finished_at=now())
-    finally:
-        spark.stop()
+    with warm_jvm.borrowed(settings) as jvm:
+        spark = session.build(settings, name=f"{request.job} {request.scope} {request.partition}")
+        try:
+            context = JobContext(
+                settings=settings, request=request, spark=spark, run_id=_run_id(request, generation, inputs), generation=generation,
+                started_at=started_at, stands_on=_digest(inputs),
+            )  # fmt: skip
+            report = job.run(context)
+            seconds, peak_mb = round(time.monotonic() - started, 2), peak_memory_mb(jvm)
+            ledger.record(context, report, inputs=inputs, seconds=seconds, peak_mb=peak_mb, finished_at=now())
+        finally:
+            spark.stop()
     return {
         **_named(request), "state": "done", "run_id": context.run_id, "seconds": seconds, "peak_mb": peak_mb,
         "rows": dict(report.rows), "outputs": dict(report.outputs),
@@ -119,10 +120,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def peak_memory_mb() -> int:
-    """Peak resident memory of this process and its children (the JVM), in MiB; 0 where /proc is not there."""
+def peak_memory_mb(jvm: int | None = None) -> int:
+    """Peak resident memory of this process, its children (the JVM) and a borrowed JVM, in MiB; 0 where /proc is not there."""
     total = 0
-    for process in [Path("/proc/self"), *_children(Path("/proc/self"))]:
+    borrowed = [Path(f"/proc/{jvm}")] if jvm else []
+    for process in [Path("/proc/self"), *_children(Path("/proc/self")), *borrowed]:
         try:
             status = (process / "status").read_text(encoding="utf-8")
         except OSError:

@@ -70,6 +70,15 @@ def java_options(options: Mapping[str, str]) -> str:
     return " ".join(part for part in (given, archive) if part)
 
 
+def jvm_confs(settings: Settings) -> dict[str, str]:
+    """What has to be known when the JVM starts, and can't be changed in a running one."""
+    return {
+        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.jars": ",".join(delta_jars()),
+        JAVA_OPTIONS: java_options(settings.spark.options),
+    }
+
+
 def build(settings: Settings, *, name: str, more: Mapping[str, str] | None = None) -> SparkSession:
     """The session of this process: Delta, UTC, ANSI; sizes from settings; `more` confs where a caller measures or archives."""
     from pyspark.sql import SparkSession
@@ -79,13 +88,11 @@ def build(settings: Settings, *, name: str, more: Mapping[str, str] | None = Non
     sizes = {
         "spark.master": spark.master,
         "spark.app.name": f"kequn {name}",
-        "spark.driver.memory": spark.driver_memory,
         "spark.sql.shuffle.partitions": str(spark.shuffle_partitions),
         "spark.sql.files.maxPartitionBytes": f"{spark.max_partition_mb}m",
-        "spark.jars": ",".join(delta_jars()),
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
     }
     builder = SparkSession.builder
-    for key, value in {**FIXED, **sizes, **spark.options, JAVA_OPTIONS: java_options(spark.options), **(more or {})}.items():
+    for key, value in {**FIXED, **sizes, **spark.options, **jvm_confs(settings), **(more or {})}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

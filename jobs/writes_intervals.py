@@ -9,7 +9,7 @@ that arrives late and falls before it would never end. So any order of arrival g
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ def merge_intervals(context: JobContext, table: Table, incoming: DataFrame, *, p
 
 
 def _merge_intervals(context: JobContext, table: Table, incoming: DataFrame, app: str) -> Written:
-    with _stored(context, table, incoming) as stored, kept(_actions(table, _observations(table, incoming, stored))) as actions:
+    with _stored(context, table, incoming) as stored, _planned(table, incoming, stored) as plan, kept(plan) as actions:
         counts = _count(table, actions)
         changes, rewrites, months = counts.pop("changes"), counts.pop("rewrites"), counts.pop("months")
         if not changes:
@@ -125,6 +125,37 @@ def _open(interval: Interval) -> Column:
 
 
 # --- actions ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _planned(table: Table, incoming: DataFrame, stored: DataFrame | None) -> Iterator[DataFrame]:
+    """The actions. In a first load most keys of facts come once, and only the others have to be put in order."""
+    from pyspark.sql import functions as F
+
+    observations, key = _observations(table, incoming, stored), list(table.key)
+    if stored is not None:
+        yield _actions(table, observations)
+        return
+    with kept(incoming.groupBy(*key).count().where("count > 1").select(*key)) as repeated:
+        if repeated.count() > BROADCAST_KEYS:
+            yield _actions(table, observations)
+        else:
+            of_repeated = partial(observations.join, F.broadcast(repeated), on=key)
+            yield _first_images(table, of_repeated(how="left_anti")).unionByName(_actions(table, of_repeated(how="left_semi")))
+
+
+def _first_images(table: Table, observations: DataFrame) -> DataFrame:
+    """As `_actions`, of keys that are observed once and not stored."""
+    from pyspark.sql import functions as F
+
+    interval = interval_of(table)
+    nothing = {"previous_hash": "bigint", "next_start": interval.type, interval.end: interval.type, "confirmed": f"array<{interval.type}>"}
+    return observations.withColumns(
+        {
+            "nth": F.lit(1), "copies": F.lit(1).cast("bigint"), "is_kept": F.lit(True), "image": F.lit(1).cast("bigint"), "action": F.lit("insert"),
+            **{name: F.lit(None).cast(type_) for name, type_ in nothing.items()},
+        }
+    )  # fmt: skip
 
 
 def _actions(table: Table, observations: DataFrame) -> DataFrame:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts.types import RowRule
-from jobs import tables
+from jobs import frames, tables
 from jobs.ingest.expressions import RAW
-from jobs.ingest.reading import AT, BLOCK, CORRUPT, FILE
+from jobs.ingest.functions import SECRET
+from jobs.ingest.reading import AT, BLOCK, CORRUPT, FILE, PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +28,7 @@ REPLACEMENT = "\ufffd"  # what a decoder puts where bytes mean nothing
 CONVERSIONS = frozenset({"to_day", "to_instant", "to_minor", "try_cast", "cast", "entity_key"})
 DIFFERING = "copies_differ__"
 BROKEN = "broken__"
+IS_COPY, CONTENT = "is_copy__", "content__"
 IS_QUARANTINED, IS_DUPLICATE, RECORD = "is_quarantined", "is_duplicate", "record__"
 
 REPEATED = RowRule(
@@ -59,40 +61,55 @@ def _unreadable_values(plan: TargetPlan) -> Iterable[RowRule]:
         )  # fmt: skip
 
 
-def flagged(conformed: DataFrame, plan: TargetPlan, rules: Sequence[RowRule]) -> DataFrame:
+def flagged(conformed: DataFrame, plan: TargetPlan, rules: Sequence[RowRule]) -> tuple[DataFrame, DataFrame]:
     """Grain: delivered row. Target columns, place, one boolean per rule, is_quarantined, is_duplicate, record__.
+    And the frame that these stand on, which is made: to be released.
 
     Copies of a key within a delivery: with different content all break key_repeated_differently; of equal ones the first
-    sound one is kept. The record (JSON, personal columns as hashes) is there for quarantined rows only.
+    sound one is kept. The record (JSON, personal columns as hashes) is there for quarantined rows only. The rows are made
+    once, and sorted by key only where a key does come twice.
     """
-    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    key, columns = list(plan.table.key), [column.name for column in plan.table.columns]
+    columns = [column.name for column in plan.table.columns]
     alone = [rule for rule in rules if rule is not REPEATED]
     flags = {f"{FLAG}{rule.id}": F.coalesce(F.expr(rule.offends), F.lit(False)) for rule in alone}
-    rows = conformed.withColumns(flags).withColumn(BROKEN, F.expr(" or ".join(f"{FLAG}{rule.id}" for rule in alone)))
-    rows = rows.withColumn("content__", tables.content_hash(columns))
-    copies = Window.partitionBy(*key, "delivered_for").orderBy(BROKEN, FILE, AT)
-    whole = copies.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    has_key = F.expr(" and ".join(f"{name} is not null" for name in key))
-    rows = rows.withColumns(
-        {"nth__": F.row_number().over(copies), "low__": F.min("content__").over(whole), "high__": F.max("content__").over(whole)}
-    )
-    differ = has_key & (F.col("low__") != F.col("high__"))
-    quarantined = F.col(BROKEN) | F.col(f"{FLAG}{REPEATED.id}") if REPEATED in rules else F.col(BROKEN)
-    return (
-        rows.withColumn(DIFFERING, differ)
-        .withColumns({f"{FLAG}{REPEATED.id}": F.col(DIFFERING)} if REPEATED in rules else {})
+    rows = conformed.withColumns({**flags, "amount__": F.expr(_amount(plan))})
+    rows = rows.withColumns({BROKEN: F.expr(" or ".join(f"{FLAG}{rule.id}" for rule in alone)), CONTENT: tables.content_hash(columns)})
+    raw = [f"{RAW}{name}" for name in plan.feed.columns]
+    wanted = [*columns, *raw, *PLACE, "delivered_for", "produced_at", SECRET, *flags, "amount__", BROKEN, CONTENT]
+    told, made = _copies_told(frames.made(rows.select(*dict.fromkeys(wanted))), plan)
+    quarantined = F.col(BROKEN) | F.col(DIFFERING) if REPEATED in rules else F.col(BROKEN)
+    judged = (
+        told.withColumns({f"{FLAG}{REPEATED.id}": F.col(DIFFERING)} if REPEATED in rules else {})
         .withColumn(IS_QUARANTINED, quarantined)
-        .withColumn(IS_DUPLICATE, ~F.col(IS_QUARANTINED) & (F.col("nth__") > 1))
-        .withColumn("amount__", F.expr(_amount(plan)))
+        .withColumn(IS_DUPLICATE, ~F.col(IS_QUARANTINED) & F.col(IS_COPY))
         .withColumn(RECORD, F.when(F.col(IS_QUARANTINED), F.expr(_record(plan))))
         .select(
             *columns, FILE, BLOCK, AT, "delivered_for", "produced_at", *(f"{FLAG}{rule.id}" for rule in rules),
             IS_QUARANTINED, IS_DUPLICATE, "amount__", RECORD,
         )
     )  # fmt: skip
+    return judged, made
+
+
+def _copies_told(rows: DataFrame, plan: TargetPlan) -> tuple[DataFrame, DataFrame]:
+    """Made rows with is_copy__ (not the first of its key and delivery, sound ones before others) and copies_differ__ (in
+    content); and the made frame these stand on, another one where a key does come twice.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    key = [*plan.table.key, "delivered_for"]
+    if rows.groupBy(*key).count().where("count > 1").isEmpty():
+        return rows.withColumns({IS_COPY: F.lit(False), DIFFERING: F.lit(False)}), rows
+    copies = Window.partitionBy(*key).orderBy(BROKEN, FILE, AT)
+    whole = copies.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    has_key = F.expr(" and ".join(f"{name} is not null" for name in plan.table.key))
+    differ = has_key & (F.min(CONTENT).over(whole) != F.max(CONTENT).over(whole))
+    compared = frames.made(rows.withColumns({IS_COPY: F.row_number().over(copies) > 1, DIFFERING: differ}))
+    frames.release(rows)
+    return compared, compared
 
 
 def _amount(plan: TargetPlan) -> str:

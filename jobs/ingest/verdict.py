@@ -36,10 +36,13 @@ WHOLE_ROWS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """rows: flagged (jobs.ingest.checks), made; None where nothing was delivered. counted: by business date × file."""
+    """rows: flagged (jobs.ingest.checks), and `made`, what they stand on; None where nothing was delivered.
+    counted: by business date × file.
+    """
 
     plan: TargetPlan
     rows: DataFrame | None
+    made: DataFrame | None
     counted: tuple[Counted, ...]
     outcomes: tuple[Outcome, ...]
     deliveries: tuple[Delivery, ...]
@@ -52,8 +55,8 @@ class Verdict:
         return self.rows
 
     def release(self) -> None:
-        if self.rows is not None:
-            frames.release(self.rows)
+        if self.made is not None:
+            frames.release(self.made)
 
     def total(self, what: str) -> int:
         return sum(int(getattr(one, what)) for one in self.counted)
@@ -73,7 +76,7 @@ def judged(
     empty. history: rows of the feed × table by earlier dates.
     """
     rules = checks.rules_of(plan, order.waivers)
-    rows = frames.made(checks.flagged(conformed, plan, rules)) if conformed is not None else None
+    rows, made = checks.flagged(conformed, plan, rules) if conformed is not None else (None, None)
     counted = checks.count(rows, plan) if rows is not None else []
     outcomes: list[Outcome] = []
     if rows is not None and counted:
@@ -81,7 +84,7 @@ def judged(
     outcomes += _delivery_outcomes(
         plan, counted, deliveries, limits=quality.limits(settings), settings=settings, history=history, keep=keep
     )
-    return Verdict(plan=plan, rows=rows, counted=tuple(counted), outcomes=tuple(outcomes), deliveries=tuple(deliveries))
+    return Verdict(plan=plan, rows=rows, made=made, counted=tuple(counted), outcomes=tuple(outcomes), deliveries=tuple(deliveries))
 
 
 def _delivery_outcomes(

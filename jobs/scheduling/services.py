@@ -43,7 +43,9 @@ class House:
 
     @property
     def components(self) -> list[Service]:
-        return [Service(name=name, command=(str(BIN / "airflow"), name), folder=self.folder) for name in COMPONENTS]
+        airflow = [Service(name=name, command=(str(BIN / "airflow"), name), folder=self.folder) for name in COMPONENTS]
+        jvms = Service(name="jvms", command=(sys.executable, "-m", "jobs.scheduling.jvms"), folder=self.folder)
+        return [*airflow, jvms] if self.settings.spark.warm_jvms else airflow
 
     def mlflow(self, port: int = 0) -> Service:
         store = f"sqlite:///{self.settings.tracking}/mlflow.db"
