@@ -48,7 +48,8 @@ class Plan:
 
     @property
     def last(self) -> date:
-        return self.nights[-1]
+        """A night may lie within the history, of which files end after the last month-end."""
+        return max(self.histories[-1].last, self.nights[-1])
 
 
 def month_end(day: date, *, months: int = 0) -> date:

@@ -178,3 +178,4 @@ def test_berkas_periods_are_those_that_its_files_cover() -> None:
         ("1995-05-31", "1998-11-30"),
     ]
     assert (made.models, made.nights, made.simulate) == (date(1998, 11, 30), (date(1998, 11, 30),), ())
+    assert made.last == date(1998, 12, 9)  # what the report is about: the files end after the last month-end
