@@ -36,6 +36,8 @@ FIXED = {
     "spark.databricks.delta.snapshotPartitions": "2",
     # Choosing a compression for a cached column costs more than the memory it saves.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    # Files are listed by the driver: a Spark job would take longer.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 CORRUPT, FILE, BLOCK, AT = "corrupt__", "file__", "block__", "at__"
 PLACE = (CORRUPT, FILE, BLOCK, AT)
 
-# Small files are packed into few tasks, listed by the driver, and decoded by any of Java's charsets.
+# Small files are packed into few tasks and decoded by any of Java's charsets.
 READING = {
     "spark.sql.files.openCostInBytes": str(128 * 1024),
-    "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
     "spark.sql.legacy.javaCharsets": "true",
     # With pruning a row with too many or too few values would pass where few columns are asked for.
     "spark.sql.csv.parser.columnPruning.enabled": "false",

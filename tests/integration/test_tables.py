@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
 from conf.settings import Settings
 from expectations.contracts.types import KNOWN, VALID, Column, Table, Write
-from jobs import tables, tables_log
+from jobs import tables, tables_log, tables_read
 from jobs.context import JobContext
 from jobs.errors import ConfigurationError, DataRejectedError, InvariantError
 
@@ -282,6 +283,68 @@ def test_every_reader_can_read(context_for: Contexts, settings: Settings) -> Non
         actions["metaData"]["configuration"]["delta.enableDeletionVectors"] == "false"
     )
     assert set(actions["protocol"].get("readerFeatures", [])) == set()
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _by_delta(context: JobContext, table: Table) -> DataFrame:
+    return context.spark.read.format("delta").load(tables.location(context.settings, table)).select(*table.column_names)
+
+
+def _content(frame: DataFrame) -> tuple[list[tuple[str, str]], list[str]]:
+    return [(field.name, field.dataType.simpleString()) for field in frame.schema.fields], sorted(map(str, frame.collect()))
+
+
+def _written(context: JobContext, table: Table, rows: tuple[tuple[str, str, int], ...], known: int) -> tables.Written:
+    writes: dict[Write, Callable[[], tables.Written]] = {
+        Write.INTERVALS: lambda: tables.merge_intervals(context, table, _incoming(context, *((*row, known) for row in rows))),
+        Write.APPEND: lambda: tables.append(context, table, _rows(context, *rows)),
+        Write.REPLACE: lambda: tables.replace(context, table, _rows(context, *rows), where="day >= '2026-05-01'"),
+        Write.REVISIONS: lambda: tables.append_revisions(context, table, _rows(context, *rows)),
+        Write.CHANGED: lambda: tables.merge_changed(context, table, _rows(context, *rows)),
+    }
+    return writes[table.write]()
+
+
+@pytest.mark.parametrize("table", [LEDGER, FACTS, SLICES, FEATURES, MART], ids=lambda table: str(table.name))
+def test_the_files_that_the_log_names_hold_what_delta_reads(context_for: Contexts, table: Table) -> None:
+    """After rows came, changed, moved to another month and left; and of a table that is still empty."""
+    nights = ((("a", "2026-05-31", 1), ("b", "2026-05-01", 2)), (("a", "2026-06-01", 3), ("c", "2026-06-02", 4)))
+    for nth, rows in enumerate(nights, start=1):
+        context = context_for(f"night {nth}")
+        tables.create(context, table)
+        assert _content(tables.read(context, table)) == _content(_by_delta(context, table))
+        assert _written(context, table, rows, known=nth).rows_in == 2
+        found = _content(tables.read(context, table))
+        assert found == _content(_by_delta(context, table))
+        assert found[1]
+
+
+def test_rows_that_only_the_log_marks_as_deleted_are_not_read(context: JobContext) -> None:
+    tables.append(context, FACTS, _rows(context, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2)))
+    place = tables.location(context.settings, FACTS)
+    context.spark.sql(f"alter table delta.`{place}` set tblproperties ('delta.enableDeletionVectors' = 'true')")
+    context.spark.sql(f"delete from delta.`{place}` where id = 'a'")
+    assert len(_content(context.spark.read.parquet(f"{place}/*.parquet"))[1]) == 2  # the file still holds both
+    assert _stored(context, FACTS, "id") == [("b",)]
+
+
+def test_a_column_that_the_table_has_not_is_not_read_as_null(context: JobContext) -> None:
+    tables.append(context, FACTS, _rows(context, ("a", "2026-05-01", 1)))
+    wider = altered(FACTS, columns=(*FACTS.columns, Column(name="place", type="string", description="place")))
+    with pytest.raises(AnalysisException, match="place"):
+        tables.read(context, wider)
+
+
+def test_many_files_are_left_to_deltas_statistics(context_for: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    for month in ("2026-05-01", "2026-06-01"):
+        context = context_for(month)
+        tables.append_revisions(context, FEATURES, _rows(context, ("a", month, 1)))
+    expected = _content(tables.read(context, FEATURES))
+    monkeypatch.setattr(tables_read, "PLAIN_FILES", 1)
+    monkeypatch.setattr(tables_read, "_files", None)
+    assert _content(tables.read(context, FEATURES)) == expected
 
 
 # --- places -------------------------------------------------------------------------------------------------------
