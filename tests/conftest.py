@@ -28,7 +28,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
     built = session.build(conf.load("ci", variables={"KEQUN_HOME": str(tmp_path_factory.mktemp("session"))}), name="tests")
     yield built
+    gateway = built.sparkContext._gateway  # the only way to the process: ended here, it is not warned of after the summary
     built.stop()
+    assert gateway is not None
+    gateway.proc.stdin.close()
+    gateway.proc.wait(timeout=120)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from py4j.protocol import Py4JError
 from pyspark import SparkConf
 from pyspark.java_gateway import launch_gateway
 
@@ -43,10 +44,6 @@ class Jvm:
     @property
     def pid(self) -> int:
         return int(self._gateway.proc.pid)
-
-    @property
-    def is_alive(self) -> bool:
-        return self._gateway.proc.poll() is None
 
     def lend(self) -> Loan:
         """Open a door for one job; peak memory is counted from here."""
@@ -88,11 +85,12 @@ class Keeper:
                 connection.send(None)
                 return
             is_back = False
-            with suppress(EOFError, OSError):
+            with suppress(EOFError, OSError, Py4JError):  # the job is gone, or the JVM
                 connection.send(jvm.lend())
-                is_back = connection.recv() == GIVEN_BACK
-        if is_back and jvm.is_alive:
-            jvm.take_back()
+                if connection.recv() == GIVEN_BACK:
+                    jvm.take_back()
+                    is_back = True
+        if is_back:
             self._idle.put(jvm)
         else:
             jvm.kill()

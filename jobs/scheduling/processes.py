@@ -75,6 +75,8 @@ def stop(services: Sequence[Service]) -> list[str]:
     psutil.wait_procs(left, timeout=TERM_SECONDS)
     for service in services:
         service.pid_file.unlink(missing_ok=True)
+    for started in _STARTED:
+        started.poll()  # psutil has waited for it; else it would be taken for running and warned of at exit
     return sorted(leaders)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -104,8 +105,8 @@ def test_jobs_that_end_well_share_a_jvm_and_start_none(home: Path, keeper: psuti
     before, peaks = _jvms(keeper), []
     with _job(home / "elsewhere") as far:  # another deployment: nobody lends to it
         assert _jvms(psutil.Process(far.pid))
-    for nth in range(2):
-        (home / "warehouse").rename(home / f"warehouse-{nth}")
+    for _ in range(2):
+        shutil.rmtree(home / "warehouse", ignore_errors=True)
         with _job(home) as near:
             assert not _jvms(psutil.Process(near.pid))
             peaks.append(_ends_well(near)["peak_mb"])
@@ -128,6 +129,16 @@ def test_a_job_that_finds_all_lent_starts_its_own(settings: Settings, keeper: ps
     with warm_jvm.borrowed(settings) as first, warm_jvm.borrowed(settings) as second, warm_jvm.borrowed(settings) as third:
         assert {first, second} == _jvms(keeper)
         assert third is None
+
+
+def test_jvms_that_died_idle_are_replaced(settings: Settings, keeper: psutil.Process) -> None:
+    dead = _jvms(keeper)
+    for jvm in dead:
+        os.kill(jvm, signal.SIGKILL)
+    for _ in dead:
+        with warm_jvm.borrowed(settings) as jvm:
+            assert jvm not in dead  # none, or one that took a dead one's place
+    assert processes.wait_until(lambda: len(_jvms(keeper) - dead) == len(dead), seconds=PATIENCE_SECONDS)
 
 
 def test_an_address_that_nobody_answers_any_more_is_passed_over(settings: Settings, tmp_path: Path) -> None:
