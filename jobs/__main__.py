@@ -10,6 +10,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 
+from jobs import warm_python
 from jobs.errors import KequnError
 
 
@@ -72,7 +73,10 @@ def entry() -> None:
 
     Threads of native libraries (Arrow, delta-rs) can abort an interpreter on its way out: exit 134 after work well done.
     """
-    code = main()
+    words = sys.argv[1:]
+    code = warm_python.exit_code_of(words)
+    if code is None:
+        code = main(words)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

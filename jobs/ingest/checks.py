@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from expectations.contracts.types import RowRule
 from jobs import frames, tables
 from jobs.ingest.expressions import RAW
-from jobs.ingest.functions import SECRET
-from jobs.ingest.reading import AT, BLOCK, CORRUPT, FILE, PLACE
+from jobs.ingest.reading import AT, BLOCK, CORRUPT, FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
     from decimal import Decimal
 
@@ -28,7 +27,7 @@ REPLACEMENT = "\ufffd"  # what a decoder puts where bytes mean nothing
 CONVERSIONS = frozenset({"to_day", "to_instant", "to_minor", "try_cast", "cast", "entity_key"})
 DIFFERING = "copies_differ__"
 BROKEN = "broken__"
-IS_COPY, CONTENT = "is_copy__", "content__"
+IS_COPY = "is_copy__"
 IS_QUARANTINED, IS_DUPLICATE, RECORD = "is_quarantined", "is_duplicate", "record__"
 
 REPEATED = RowRule(
@@ -66,8 +65,8 @@ def flagged(conformed: DataFrame, plan: TargetPlan, rules: Sequence[RowRule]) ->
     And the frame that these stand on, which is made: to be released.
 
     Copies of a key within a delivery: with different content all break key_repeated_differently; of equal ones the first
-    sound one is kept. The record (JSON, personal columns as hashes) is there for quarantined rows only. The rows are made
-    once, and sorted by key only where a key does come twice.
+    sound one is kept. The record (JSON, personal columns as hashes) is there for quarantined rows only: delivered text and
+    the secret are never among the rows that are made, which Spark may put on disk. Only keys that do come twice are sorted.
     """
     from pyspark.sql import functions as F
 
@@ -75,16 +74,18 @@ def flagged(conformed: DataFrame, plan: TargetPlan, rules: Sequence[RowRule]) ->
     alone = [rule for rule in rules if rule is not REPEATED]
     flags = {f"{FLAG}{rule.id}": F.coalesce(F.expr(rule.offends), F.lit(False)) for rule in alone}
     rows = conformed.withColumns({**flags, "amount__": F.expr(_amount(plan))})
-    rows = rows.withColumns({BROKEN: F.expr(" or ".join(f"{FLAG}{rule.id}" for rule in alone)), CONTENT: tables.content_hash(columns)})
-    raw = [f"{RAW}{name}" for name in plan.feed.columns]
-    wanted = [*columns, *raw, *PLACE, "delivered_for", "produced_at", SECRET, *flags, "amount__", BROKEN, CONTENT]
-    told, made = _copies_told(frames.made(rows.select(*dict.fromkeys(wanted))), plan)
+    rows = rows.withColumn(BROKEN, F.expr(" or ".join(f"{FLAG}{rule.id}" for rule in alone)))
+    kept = [*columns, FILE, BLOCK, AT, "delivered_for", "produced_at", *flags, "amount__", BROKEN]
+    record = F.expr(_record(plan))
+    told, made = _copies_told(
+        frames.made(rows.select(*kept, F.when(F.col(BROKEN), record).alias(RECORD))), lambda: rows.select(*kept, record.alias(RECORD)), plan
+    )
     quarantined = F.col(BROKEN) | F.col(DIFFERING) if REPEATED in rules else F.col(BROKEN)
     judged = (
         told.withColumns({f"{FLAG}{REPEATED.id}": F.col(DIFFERING)} if REPEATED in rules else {})
         .withColumn(IS_QUARANTINED, quarantined)
         .withColumn(IS_DUPLICATE, ~F.col(IS_QUARANTINED) & F.col(IS_COPY))
-        .withColumn(RECORD, F.when(F.col(IS_QUARANTINED), F.expr(_record(plan))))
+        .withColumn(RECORD, F.when(F.col(IS_QUARANTINED), F.col(RECORD)))
         .select(
             *columns, FILE, BLOCK, AT, "delivered_for", "produced_at", *(f"{FLAG}{rule.id}" for rule in rules),
             IS_QUARANTINED, IS_DUPLICATE, "amount__", RECORD,
@@ -93,23 +94,29 @@ def flagged(conformed: DataFrame, plan: TargetPlan, rules: Sequence[RowRule]) ->
     return judged, made
 
 
-def _copies_told(rows: DataFrame, plan: TargetPlan) -> tuple[DataFrame, DataFrame]:
+def _copies_told(rows: DataFrame, recorded: Callable[[], DataFrame], plan: TargetPlan) -> tuple[DataFrame, DataFrame]:
     """Made rows with is_copy__ (not the first of its key and delivery, sound ones before others) and copies_differ__ (in
     content); and the made frame these stand on, another one where a key does come twice.
+
+    recorded: the same rows, all of them with their record; they are read again for the keys that come twice.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     key = [*plan.table.key, "delivered_for"]
-    if rows.groupBy(*key).count().where("count > 1").isEmpty():
-        return rows.withColumns({IS_COPY: F.lit(False), DIFFERING: F.lit(False)}), rows
+    alone = {IS_COPY: F.lit(False), DIFFERING: F.lit(False)}
+    twice = rows.groupBy(*key).count().where("count > 1").select(*key).dropna()
+    if twice.isEmpty():
+        return rows.withColumns(alone), rows
     copies = Window.partitionBy(*key).orderBy(BROKEN, FILE, AT)
     whole = copies.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    has_key = F.expr(" and ".join(f"{name} is not null" for name in plan.table.key))
-    differ = has_key & (F.min(CONTENT).over(whole) != F.max(CONTENT).over(whole))
-    compared = frames.made(rows.withColumns({IS_COPY: F.row_number().over(copies) > 1, DIFFERING: differ}))
+    content = tables.content_hash([column.name for column in plan.table.columns])
+    compared = recorded().join(twice, on=key, how="left_semi").withColumns(
+        {IS_COPY: F.row_number().over(copies) > 1, DIFFERING: F.min(content).over(whole) != F.max(content).over(whole)}
+    )  # fmt: skip
+    told = frames.made(rows.join(twice, on=key, how="left_anti").withColumns(alone).unionByName(compared))
     frames.release(rows)
-    return compared, compared
+    return told, told
 
 
 def _amount(plan: TargetPlan) -> str:

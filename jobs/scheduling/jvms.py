@@ -55,11 +55,10 @@ class Jvm:
         return Loan(pid=self.pid, port=self._door.getListeningPort(), secret=self._door.secret())
 
     def take_back(self) -> None:
-        """Shut the door, and with it let go of every object that the job held; forget tables' logs and collect."""
+        """Shut the door, and with it let go of every object that the job held; forget tables' logs."""
         self._door.shutdown()
         self._door = None
         self._gateway.jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
-        self._gateway.jvm.java.lang.System.gc()
 
     def kill(self) -> None:
         self._gateway.proc.kill()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs import warm_python
 from jobs.errors import ConfigurationError, InputNotReadyError
 from jobs.scheduling import chain, processes
 from jobs.scheduling.processes import ROOT, Service
@@ -28,6 +29,7 @@ MLFLOW = "mlflow"
 PARALLELISM = 2
 AIRFLOW_PORT, MLFLOW_PORT = 8080, 5000
 READY_SECONDS = 180.0
+SOCKET_PATH_BYTES = 107
 BIN = Path(sys.executable).parent
 
 
@@ -44,8 +46,23 @@ class House:
     @property
     def components(self) -> list[Service]:
         airflow = [Service(name=name, command=(str(BIN / "airflow"), name), folder=self.folder) for name in COMPONENTS]
+        return [*airflow, *self.warm]
+
+    @property
+    def warm(self) -> list[Service]:
+        """What spares jobs their start, where the profile wants it: warm JVMs, and a Python with its libraries loaded."""
+        if not self.settings.spark.warm_jvms:
+            return []
         jvms = Service(name="jvms", command=(sys.executable, "-m", "jobs.scheduling.jvms"), folder=self.folder)
-        return [*airflow, jvms] if self.settings.spark.warm_jvms else airflow
+        if not (socket := self.warm_python):
+            return [jvms]
+        return [jvms, Service(name="pythons", command=(sys.executable, "-m", "jobs.scheduling.pythons", str(socket)), folder=self.folder)]
+
+    @property
+    def warm_python(self) -> Path | None:
+        """The socket of the warm Python. None where the profile wants none, and where its path is longer than a socket's may be."""
+        socket = self.folder / "python.sock"
+        return socket if self.settings.spark.warm_jvms and len(os.fsencode(socket)) <= SOCKET_PATH_BYTES else None
 
     def mlflow(self, port: int = 0) -> Service:
         store = f"sqlite:///{self.settings.tracking}/mlflow.db"
@@ -83,6 +100,7 @@ def environment(house: House, port: int) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW") and name != "PYTHONDONTWRITEBYTECODE"}
     return {
         **inherited,
+        **({warm_python.VARIABLE: str(house.warm_python)} if house.warm_python else {}),
         "PATH": processes.search_path(BIN),
         "NO_PROXY": "127.0.0.1,localhost",
         "KEQUN_ENV": settings.environment,
@@ -101,8 +119,8 @@ def environment(house: House, port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}',
     }

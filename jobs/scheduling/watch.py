@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jobs.scheduling.rest import Airflow, Run, Task
     from jobs.scheduling.services import House
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
 TOLD = ("success", "failed", "skipped", "up_for_retry")
 GATE_NOTE = "exit code [50]"
 LAST_LINES = 25
