@@ -60,6 +60,7 @@ def _up(house: House, port: int) -> None:
         services.start(house, preferred=port)
         services.start_mlflow(house)
         services.wait(house)
+        services.wait_for_mlflow(house)
     except BaseException:
         services.stop(house)
         raise

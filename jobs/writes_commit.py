@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable as DeltaLog
@@ -84,10 +85,11 @@ def create(context: JobContext, table: Table) -> None:
     """
     if version(context.settings, table) >= 0:
         return
+    place = location(context.settings, table)
     with explained(context, table):
         # Two jobs may meet at a table that neither has seen: whoever comes second finds what it wanted.
         DeltaLog.create(
-            location(context.settings, table), schema=_schema(table), mode="ignore", partition_by=list(table.partition_by) or None,
+            place, schema=_schema(table), mode="ignore", partition_by=list(table.partition_by) or None,
             configuration={
                 "delta.enableChangeDataFeed": str(table.change_feed).lower(),
                 # Deletion vectors would lock out readers without them (design: every reader can read).
@@ -95,6 +97,32 @@ def create(context: JobContext, table: Table) -> None:
                 "delta.dataSkippingStatsColumns": ",".join(_statistics(table)),
             },
         )  # fmt: skip
+        _write_checksum(Path(place) / "_delta_log")
+
+
+def _write_checksum(log: Path) -> None:
+    """The version checksum of an empty table (Delta's protocol, Version Checksum File), which this log's writer leaves out.
+
+    Each version's is made from the one before. Without the first, Spark replays the log by two queries at the first write
+    of every table. It is optional: where the warehouse is no folder of this machine it is done without.
+    """
+    first = log / f"{0:020}.json"
+    if not first.is_file():
+        return
+    actions: dict[str, Any] = {}
+    for line in first.read_text(encoding="utf-8").splitlines():
+        actions |= json.loads(line)
+    empty = {
+        "tableSizeBytes": 0,
+        "numFiles": 0,
+        "numMetadata": 1,
+        "numProtocol": 1,
+        "setTransactions": [],
+        "domainMetadata": [],
+        "allFiles": [],
+    }
+    with suppress(FileExistsError), first.with_suffix(".crc").open("x", encoding="utf-8") as checksum:
+        json.dump(empty | {"metadata": actions["metaData"], "protocol": actions["protocol"]}, checksum)
 
 
 def _schema(table: Table) -> Schema:

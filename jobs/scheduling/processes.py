@@ -102,6 +102,13 @@ def free_port(preferred: int = 0) -> int:
     raise OSError("this machine has no free port")
 
 
+def answers(port: int) -> bool:
+    """Whether somebody listens on the port of this machine."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
 def tail(path: Path, lines: int = 20) -> str:
     """The last lines of a log."""
     try:

@@ -173,6 +173,18 @@ def wait(house: House) -> Airflow:
     return airflow
 
 
+def wait_for_mlflow(house: House) -> None:
+    """Wait until MLflow's pages are served. Raises ConfigurationError with the end of its log."""
+    service = house.mlflow()
+    port = house.port(MLFLOW)
+
+    def is_over() -> bool:
+        return processes.answers(port) or not processes.leader_of(service)
+
+    if not processes.wait_until(is_over, seconds=READY_SECONDS) or not processes.answers(port):
+        raise ConfigurationError(f"MLflow's pages are not served; the last lines of its log:\n{processes.tail(service.log_file)}")
+
+
 def _wrong(airflow: Airflow) -> str:
     return "\n".join(["", *airflow.import_errors()]) if airflow.is_healthy() else ""
 

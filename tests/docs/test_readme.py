@@ -10,9 +10,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN_BY = {
     "make demo": "tests/e2e/test_demo.py: fixture bank",
     "make test": ".ci/run",
-    "make up": "tests/e2e/test_demo.py: test_up_status_down",
-    "make status": "tests/e2e/test_demo.py: test_up_status_down",
-    "make down": "tests/e2e/test_demo.py: test_up_status_down",
+    "make up": "tests/e2e/test_airflow.py: fixture told",
+    "make status": "tests/e2e/test_airflow.py: fixture told",
+    "make down": "tests/e2e/test_airflow.py: fixture told",
     "make demo SOURCE=berka DATA=../shared/data/berka": "tests/e2e/test_demo.py: test_berka_by_the_same_dags",
     "make help": "test_help_lists_every_target",
 }

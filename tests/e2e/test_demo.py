@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-ROOT = Path(__file__).parents[2]
+from tests.fixtures.home import ROOT, Home
+
 SMALL = "--customers 300 --months 48"
 CLASSES = ("inserted", "updated", "unchanged", "duplicates", "quarantined")
 
@@ -28,12 +28,7 @@ class Ran:
     home: Path
 
     def make(self, *words: str) -> str:
-        """What a make target printed; the test fails with it when it fails."""
-        kept = {name: value for name, value in os.environ.items() if name not in {"KEQUN_ENV", "MAKEFLAGS", "MAKELEVEL"}}
-        environment = {**kept, "KEQUN_HOME": str(self.home)}
-        ran = subprocess.run(["make", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, (ran.stdout + ran.stderr)[-6000:]
-        return ran.stdout
+        return Home(self.home).make(*words)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         return DeltaTable(str(self.home / "warehouse" / table)).to_pyarrow_dataset().to_table().to_pylist()
@@ -103,14 +98,6 @@ def test_a_second_demo_changes_nothing(bank: Ran) -> None:
     said = bank.make("demo", f"DEMO_ARGS={SMALL}")
     assert "nothing to do" in said
     assert bank.versions() == before
-
-
-def test_up_status_down(bank: Ran) -> None:
-    try:
-        assert "http://" in bank.make("up")
-        assert "kequn_ingest" in bank.make("status")
-    finally:
-        bank.make("down")
 
 
 def test_berka_by_the_same_dags(berka: Path, tmp_path: Path) -> None:
