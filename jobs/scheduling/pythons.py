@@ -15,13 +15,15 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from jobs.warm_python import LENGTH, STREAMS
 
-# Nothing that starts a thread when it is imported: a fork would copy what the thread holds, and not the thread.
+# None starts a Python thread when it is imported: a fork would copy what the thread holds, and not the thread. The native
+# threads of Arrow's and NumPy's (jemalloc, OpenBLAS) are minded by these at a fork; delta-rs starts its own when first used.
 LIBRARIES = ("deltalake", "great_expectations.expectations", "pandas", "pyarrow.dataset", "pydantic", "pyspark.sql.functions", "yaml")
 
 
@@ -63,7 +65,9 @@ def _carry_out(connection: socket.socket) -> None:
 
         code = main(asked["words"])
     except SystemExit as end:  # argparse: wrong usage, help
-        code = end.code if isinstance(end.code, int) else 0
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 the process ends here: nobody else would tell
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -285,27 +285,27 @@ def test_every_reader_can_read(context_for: Contexts, settings: Settings) -> Non
     assert set(actions["protocol"].get("readerFeatures", [])) == set()
 
 
-def test_the_checksum_of_an_empty_table_is_what_delta_finds_in_its_log(context_for: Contexts, settings: Settings) -> None:
-    context = context_for()
-    for table in (FACTS, MART):
-        tables.create(context, table)
-        log = Path(tables.location(settings, table)) / "_delta_log"
-        ours = json.loads((log / f"{0:020}.crc").read_text(encoding="utf-8"))
-        jvm = context.spark._jvm
-        assert jvm is not None
-        opened = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(context.spark._jsparkSession, str(log.parent))
-        snapshot = opened.unsafeVolatileSnapshot()
-        assert snapshot.checksumOpt().isDefined()
-        assert snapshot.validateChecksum(jvm.PythonUtils.toScalaMap({}))
-        # What Delta makes of it at the first write is as if it had written the table itself.
-        tables.append(context, FACTS, _rows(context, ("a", "2026-05-01", 1))) if table is FACTS else tables.merge_changed(
-            context, MART, _rows(context, ("a", "2026-05-01", 1))
-        )
-        next_ = json.loads((log / f"{1:020}.crc").read_text(encoding="utf-8"))
-        assert (ours["numFiles"], next_["numFiles"], len(next_["setTransactions"])) == (0, 1, 1)
-        assert next_["protocol"] == ours["protocol"]
-        assert next_["metadata"]["schemaString"] == ours["metadata"]["schemaString"]
-        assert opened.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty()).validateChecksum(jvm.PythonUtils.toScalaMap({}))
+@pytest.mark.parametrize("table", [FACTS, LEDGER], ids=["plain", "partitioned"])
+def test_the_checksum_of_an_empty_table_is_what_delta_finds_in_its_log(context: JobContext, settings: Settings, table: Table) -> None:
+    tables.create(context, table)
+    log = Path(tables.location(settings, table)) / "_delta_log"
+    ours = json.loads((log / f"{0:020}.crc").read_text(encoding="utf-8"))
+    jvm = context.spark._jvm
+    assert jvm is not None
+    opened = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(context.spark._jsparkSession, str(log.parent))
+    snapshot = opened.unsafeVolatileSnapshot()
+    assert snapshot.checksumOpt().isDefined()
+    assert snapshot.validateChecksum(jvm.PythonUtils.toScalaMap({}))
+    # What Delta makes of it at the first write is as if it had written the table itself.
+    if table is FACTS:
+        tables.append(context, table, _rows(context, ("a", "2026-05-01", 1)))
+    else:
+        tables.merge_intervals(context, table, _incoming(context, ("a", "2026-05-01", 1, 1)))
+    after = json.loads((log / f"{1:020}.crc").read_text(encoding="utf-8"))
+    assert (ours["numFiles"], after["numFiles"], len(after["setTransactions"])) == (0, 1, 1)
+    assert after["protocol"] == ours["protocol"]
+    assert after["metadata"]["schemaString"] == ours["metadata"]["schemaString"]
+    assert opened.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty()).validateChecksum(jvm.PythonUtils.toScalaMap({}))
 
 
 # --- reading ------------------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket as net
 import stat
 import subprocess
 import sys
@@ -93,6 +95,16 @@ def test_a_fork_that_was_killed_is_an_error_of_its_command(socket: Path, server:
     _, err = asked.communicate(timeout=PATIENCE_SECONDS)
     assert asked.returncode == warm_python.LOST
     assert "kequn features: the process that carried it out was killed" in err
+
+
+def test_what_cannot_even_begin_says_why(socket: Path, server: psutil.Process, tmp_path: Path) -> None:
+    said, told = tmp_path / "said", json.dumps({"words": [], "folder": str(tmp_path / "gone"), "variables": {}}).encode()
+    with said.open("wb") as stream, net.socket(net.AF_UNIX) as connection:
+        connection.connect(str(socket))
+        net.send_fds(connection, [warm_python.LENGTH.pack(len(told))], [stream.fileno()] * len(warm_python.STREAMS))
+        connection.sendall(told)
+        assert connection.recv(warm_python.LENGTH.size) == warm_python.LENGTH.pack(1)
+    assert f"No such file or directory: '{tmp_path / 'gone'}'" in said.read_text(encoding="utf-8")
 
 
 def test_only_its_owner_may_ask(socket: Path, server: psutil.Process) -> None:
