@@ -60,5 +60,5 @@ def wanted(source: Source, groups: tuple[FeatureGroup, ...] = GROUPS) -> tuple[W
 
 def spec_hash(group: FeatureGroup) -> str:
     """Hash of what a group's features mean: their declarations, the measures and the tile columns beneath them."""
-    beneath = [(item.column, item.aggregate, source.columns) for source in SOURCES for item in wanted(source, (group,))]
+    beneath = [item.meaning for source in SOURCES for item in wanted(source, (group,))]
     return digest_of(group.name, group.version, group.features, beneath)

@@ -10,10 +10,8 @@ from pyspark.sql import functions as F
 
 from features import labelling, windows
 from features.catalogue import GROUPS, SOURCES
-from features.sources.balance import BALANCE
 from features.sources.credit import CREDIT
 from features.sources.holding import PLAN
-from features.spec import Kind
 from features.spine import dates_frame, spine, still_themselves
 
 if TYPE_CHECKING:
@@ -45,35 +43,39 @@ class Core:
         """Grain: open customer × as_of_date, see features.spine."""
         return spine(self.customers, dates, self.owners)
 
-    def seen(self, source: Source, dates: DataFrame) -> DataFrame:
-        """Grain: fact × as_of_date that sees it."""
-        if source is BALANCE:
-            return windows.seen_steps(windows.balance_steps(self.tiles(source), self.owners), dates)
+    def measured(self, sqls: Sequence[str], dates: Sequence[date]) -> list[tuple[DataFrame, Sequence[Wanted]]]:
+        """The measures that the expressions speak of; grain customer × as_of_date with facts. One pass over each source."""
+        wanted = {source: items for source in SOURCES if (items := source.wanted_by(tuple(sqls)))}
+        swept = {source: self.tiles(source) for source in wanted if source.is_swept}
+        found: list[tuple[DataFrame, Sequence[Wanted]]] = []
+        if swept:
+            taken = [item for source in swept for item in wanted[source]]
+            found.append((windows.swept(swept, taken, dates, self.owners), taken))
+        as_of = dates_frame(self.customers.sparkSession, dates)
+        return found + [
+            (windows.measures(self._seen(source, as_of), items), items) for source, items in wanted.items() if source not in swept
+        ]
+
+    def _seen(self, source: Source, dates: DataFrame) -> DataFrame:
+        """Grain: contract's step or state × as_of_date that sees it."""
         if source is CREDIT:
             return windows.seen_steps(windows.credit_steps(self.tiles(source), self.owners), dates)
         if source is PLAN:
             return windows.seen_plans(self.deposit_plans, dates, self.owners)
-        if source.kind is Kind.STATES:
-            return windows.seen_holdings(self.account_parties, self.accounts, self.products, dates, self.owners)
-        return windows.seen_events(self.tiles(source), source, dates, self.owners)
-
-    def measured(self, sqls: Sequence[str], dates: DataFrame) -> list[tuple[DataFrame, Sequence[Wanted]]]:
-        """Per source the measures that the expressions speak of; grain customer × as_of_date with facts."""
-        wanted = [(source, source.wanted_by(tuple(sqls))) for source in SOURCES]
-        return [(windows.measures(self.seen(source, dates), items), items) for source, items in wanted if items]
+        return windows.seen_holdings(self.account_parties, self.accounts, self.products, dates, self.owners)
 
 
 def features_of(core: Core, dates: Sequence[date], groups: Sequence[FeatureGroup] = GROUPS) -> DataFrame:
     """Grain: open customer × as_of_date; every feature of the groups by its full name. One pass over each source."""
     as_of = dates_frame(core.customers.sparkSession, dates)
     sqls = [sql for group in groups for sql in group.sqls]
-    return windows.assemble(core.spine(as_of), core.measured(sqls, as_of), groups)
+    return windows.assemble(core.spine(as_of), core.measured(sqls, dates), groups)
 
 
 def labels_of(core: Core, label: Label, dates: Sequence[date], *, last_loaded: date) -> DataFrame:
     """Grain: open customer × as_of_date; columns of the label's table. Outcomes after last_loaded are censored."""
     as_of = dates_frame(core.customers.sparkSession, dates)
-    observed = windows.with_measures(core.spine(as_of), core.measured(label.conditions, as_of))
+    observed = windows.with_measures(core.spine(as_of), core.measured(label.conditions, dates))
     known = [day for day in dates if label.is_complete(day, last_loaded)]
     return labelling.label(label, observed, _outcomes(core, label, known), last_loaded=last_loaded)
 
@@ -81,7 +83,7 @@ def labels_of(core: Core, label: Label, dates: Sequence[date], *, last_loaded: d
 def _outcomes(core: Core, label: Label, dates: Sequence[date]) -> DataFrame:
     """Grain: customer of the spine × as_of_date who is nobody else's at the end of the outcome; with `outcome`."""
     spark = core.customers.sparkSession
-    ends = dates_frame(spark, [day + timedelta(days=label.horizon_days) for day in dates])
+    ends = [day + timedelta(days=label.horizon_days) for day in dates]
     at_end = core.spine(dates_frame(spark, dates)).withColumn("as_of_date", F.date_add("as_of_date", label.horizon_days))
     measured = windows.with_measures(still_themselves(at_end, core.owners), core.measured([label.outcome], ends))
     at_start = F.date_sub("as_of_date", label.horizon_days).alias("as_of_date")

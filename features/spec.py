@@ -1,8 +1,8 @@
 """What a feature is: frozen data. Sources hold integer day tiles and measures over them; groups hold finished features.
 
 An as-of date D sees business_date <= D; a window of W days at D is business_date in (D - W, D]. In an aggregate's SQL
-`age` is D - business_date in days, so a window is `age < W`; over levels that hold for a while (balances) a row
-covers the ages `low`..`high`. `{w}` stands for the window. Names of columns are derived, never typed:
+a contract's row covers the ages `low`..`high`, in days before D, so that a window is `low < W`; `age` is a state's, in
+days since it began. `{w}` stands for the window. Names of columns are derived, never typed:
 `<source>_<measure>_<W>d` for measures, `<group>__<feature>_<W>d` for features.
 """
 
@@ -32,6 +32,25 @@ class Merge(StrEnum):
     BITS = "bit_or"
 
 
+class Operation(StrEnum):
+    """What is taken of a tile's column over a window (features.kernel). The last six read columns of changes as levels."""
+
+    SUM = "sum"
+    MAX = "max"
+    KINDS = "kinds"  # distinct categories in a bit set
+    DAYS = "days"  # days on which the column is positive
+    DAYS_SINCE = "days_since"  # age of the last such day
+    DAYS_SINCE_FIRST = "days_since_first"  # age of the first such day
+    SPELLS = "spells"  # stretches of `argument` days, counted back from the as-of date, with such a day
+    MONTHS = "months"  # calendar months with such a day: the as-of date's and those back to `window` / 30
+    LEVEL = "level"  # on the as-of date
+    LEVEL_BEFORE = "level_before"  # `window` days before it
+    AREA = "area"  # level × days
+    DAYS_BELOW = "days_below"  # days on which the level was below `argument`
+    HIGHEST = "highest"
+    LARGEST_FALL = "largest_fall"  # from one day to the next
+
+
 class Kind(StrEnum):
     """How a source's rows meet as-of dates."""
 
@@ -39,6 +58,8 @@ class Kind(StrEnum):
     STEPS = "steps"  # a row's level holds from its day until the next row's
     STATES = "states"  # rows are the state on the as-of date itself
 
+
+LONGEST_WINDOW = 365
 
 MARKETING, CREDIT, SERVICE, RISK = "marketing", "credit", "service", "risk"
 PURPOSES = (MARKETING, CREDIT, SERVICE, RISK)
@@ -66,15 +87,24 @@ class TileColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One aggregate over the rows of a source that an as-of date sees."""
+    """One number over the rows of a source that an as-of date sees: an `operation` on a column of customers' tiles,
+    or an aggregate's `sql` where rows are contracts or states.
+    """
 
     name: str
-    sql: str
     empty: Empty
+    operation: Operation | None = None
+    column: str = ""
+    argument: int = 0
+    sql: str = ""
 
     @property
     def is_windowed(self) -> bool:
-        return "{w}" in self.sql
+        return "{w}" in self.sql if self.sql else self.operation is not Operation.LEVEL
+
+    def speaks_of(self, column: str) -> bool:
+        """Whether the column of a tile is needed."""
+        return column == self.column or re.search(rf"\b{column}\b", self.sql) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +123,11 @@ class Source:
     columns: tuple[TileColumn, ...] = ()
     entity: tuple[str, ...] = ("customer_key",)
     is_stored: bool = False
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether the kernel takes its windows: tiles are the customer's own. Contracts' levels are not the customer's until added up."""
+        return self.kind is not Kind.STATES and self.entity == ("customer_key",)
 
     @cached_property
     def table(self) -> Table:
@@ -143,7 +178,18 @@ class Wanted:
 
     @property
     def aggregate(self) -> str:
+        """SQL over the rows that an as-of date sees."""
         return self.measure.sql.replace("{w}", str(self.window))
+
+    @property
+    def tile_columns(self) -> tuple[TileColumn, ...]:
+        """The columns of the tile that it is taken of."""
+        return tuple(column for column in self.source.columns if self.measure.speaks_of(column.name))
+
+    @property
+    def meaning(self) -> str:
+        """Equal text, equal numbers: the measure, its window and the tile columns beneath it. Descriptions take no part."""
+        return repr((self.measure, self.window, [(column.name, column.sql, str(column.merge)) for column in self.tile_columns]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,7 +45,7 @@ def unit_cost_frame(spark: SparkSession, rates: Sequence[Rate]) -> DataFrame:
 def event_tiles(events: DataFrame, source: Source) -> DataFrame:
     """Grain: the source's entity × business_date (with its customer_key); columns of the source's tile."""
     keys = list(dict.fromkeys([*source.entity, "customer_key", "business_date"]))
-    return events.groupBy(*keys).agg(*(F.expr(column.partial).cast("bigint").alias(column.name) for column in source.columns))
+    return events.groupBy(*keys).agg(*(F.expr(f"cast({column.partial} as bigint) as {column.name}") for column in source.columns))
 
 
 def transaction_tiles(transactions: DataFrame) -> DataFrame:
@@ -101,16 +101,18 @@ def account_products(accounts: DataFrame, products: DataFrame) -> DataFrame:
 def balance_tiles(balances: DataFrame, account_products: DataFrame, prices: DataFrame) -> DataFrame:
     """Grain: customer_key × business_date on which a level changed; the changes, minor units of the base currency.
 
-    balances: current images of core.balance_daily, of which an account's first is its opening level. Where an account
-    changes hands, the former owner loses its level and the new one gains it.
+    balances: current images of core.balance_daily, of which an account's first is its opening level. Each adds its
+    level where it begins and takes it away where the next one begins, so an account that changes hands takes it along.
     """
     rows = _priced(balances.join(account_products, on="account_key", how="inner"), prices)
-    levels = rows.select("account_key", "business_date", F.struct("customer_key", *_account_levels()).alias("now"))
+    levels = rows.select("account_key", "customer_key", "business_date", *_account_levels())
     by_account = Window.partitionBy("account_key").orderBy("business_date")
-    changes = levels.withColumn("before", F.lag("now").over(by_account)).select("business_date", F.explode(_moves()).alias("move"))
+    steps = levels.withColumn("until", F.lead("business_date").over(by_account))
+    begins_and_ends = F.stack(F.lit(2), F.col("business_date"), F.lit(1), F.col("until"), F.lit(-1)).alias("changed_on", "sign")
     return (
-        changes.select(F.col("move.customer_key"), "business_date", *(F.col(f"move.{name}") for name in LEVELS))
-        .groupBy("customer_key", "business_date").agg(*(F.sum(name).alias(name) for name in LEVELS))
+        steps.select("customer_key", begins_and_ends, *LEVELS).where("changed_on is not null")
+        .groupBy("customer_key", F.col("changed_on").alias("business_date"))
+        .agg(*(F.sum(F.col("sign") * F.col(name)).alias(name) for name in LEVELS))
         .where(" or ".join(f"{name} <> 0" for name in LEVELS))
     )  # fmt: skip
 
@@ -119,15 +121,3 @@ def _account_levels() -> list[Column]:
     balance = F.col("balance_base_minor")
     families = [F.when(F.col("family") == family, balance).otherwise(F.lit(0)).alias(family) for family in FAMILIES]
     return [balance.alias("aum"), *families, F.expr(margin.run_rate("balance_base_minor", "spread_ppm")).alias("spread_milli")]
-
-
-def _moves() -> Column:
-    """What a balance row changes, for whom: one move, or two where the owner changed."""
-    same = F.struct(F.col("now.customer_key"), *(_change(name).alias(name) for name in LEVELS))
-    lost = F.struct(F.col("before.customer_key"), *((-F.col(f"before.{name}")).alias(name) for name in LEVELS))
-    changed_hands = F.col("before.customer_key") != F.col("now.customer_key")
-    return F.when(changed_hands, F.array("now", lost)).otherwise(F.array(same))
-
-
-def _change(name: str) -> Column:
-    return F.col(f"now.{name}") - F.coalesce(F.col(f"before.{name}"), F.lit(0))

@@ -1,45 +1,79 @@
-"""Tiles × as-of dates → measures: all windows of a source in one aggregation, for one date or for many.
+"""Day tiles and contracts × as-of dates → measures: all windows of a source in one pass, for one date or for many.
 
-A tile meets every as-of date whose longest window sees it; conditional sums over its age do the rest. Frames come in
-owned (features.spine.owned), so that a merged customer's facts count for the right one on each date.
+Customers' own tiles go to the kernel, all sources together. Contracts and states are few: a row meets every as-of date
+that sees it and is aggregated. Frames come in owned (features.spine.owned), so that a merged customer's facts count for
+the right one on each date.
 """
 
 from __future__ import annotations
 
+from datetime import date
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from features.sources.balance import LEVELS
-from features.spec import Empty
+from features import stream
+from features.kernel import NOTHING
+from features.spec import LONGEST_WINDOW, Empty, Merge
 from features.spine import is_owned_on, is_valid_on, owned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame
 
-    from features.spec import FeatureGroup, Source, Wanted
+    from features.spec import FeatureGroup, Source, TileColumn, Wanted
 
-LONGEST_WINDOW = 365
 KEYS = ("customer_key", "as_of_date")
+EPOCH = date(1970, 1, 1)
 
 
 def measures(seen: DataFrame, wanted: Sequence[Wanted]) -> DataFrame:
     """Grain: customer_key × as_of_date with rows in `seen`; one column per wanted measure."""
-    return seen.groupBy(*KEYS).agg(*(F.expr(item.aggregate).alias(item.column) for item in wanted))
+    return seen.groupBy(*KEYS).agg(*(F.expr(f"{item.aggregate} as {item.column}") for item in wanted))
 
 
-def seen_events(tiles: DataFrame, source: Source, dates: DataFrame, owners: DataFrame | None = None) -> DataFrame:
-    """Grain: owner × business_date × as_of_date that sees it, with `age` in days."""
-    merged = _merged_tiles(tiles, source, owners)
-    in_reach = (F.col("business_date") <= F.col("as_of_date")) & (F.col("business_date") > F.date_sub("as_of_date", LONGEST_WINDOW))
-    seen = merged.join(F.broadcast(dates), on=in_reach & is_owned_on(), how="inner")
-    return seen.withColumn("age", F.datediff("as_of_date", "business_date"))
+def swept(tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], dates: Sequence[date], owners: DataFrame | None = None) -> DataFrame:
+    """Grain: owner × as_of_date that sees a tile; one column per wanted measure. One shuffle and one sort for all sources.
+
+    Raises OverflowError (in a task) for a value whose sum could be no 64-bit integer.
+    """
+    asked = [_asked(source, wanted) for source in tiles]
+    rows = reduce(lambda left, right: left.unionAll(right), (_rows(tiles[one.source], one, n, owners) for n, one in enumerate(asked)))
+    grouped = rows.repartition("customer_key").sortWithinPartitions(*rows.columns[:5])
+    names = [item.column for one in asked for item in one.wanted]
+    schema = ", ".join(["customer_key bigint", "as_of_date date", *(f"{name} bigint" for name in names)])
+    as_of = [(day - EPOCH).days for day in dates]
+    return grouped.mapInArrow(partial(stream.measured, asked=asked, as_of=as_of), schema)
 
 
-def _merged_tiles(tiles: DataFrame, source: Source, owners: DataFrame | None) -> DataFrame:
+def _asked(source: Source, wanted: Sequence[Wanted]) -> stream.Asked:
+    mine = tuple(item for item in wanted if item.source is source)
+    needed = {column.name for item in mine for column in item.tile_columns}
+    return stream.Asked(source=source, columns=tuple(column.name for column in source.columns if column.name in needed), wanted=mine)
+
+
+def _rows(tiles: DataFrame, asked: stream.Asked, position: int, owners: DataFrame | None) -> DataFrame:
+    """Grain: owner × business_date × ownership; columns of stream.ROW_DDL."""
+    columns = [column for column in asked.source.columns if column.name in asked.columns]
+    mine = _merged_tiles(tiles.where("customer_key is not null"), columns, owners)
+    return mine.select(
+        "customer_key",
+        F.coalesce(F.unix_date("owned_from"), F.lit(stream.FIRST_DAY)).alias("owned_from"),
+        F.coalesce(F.unix_date("owned_to"), F.lit(stream.LAST_DAY)).alias("owned_to"),
+        F.lit(position).alias("source"),
+        F.unix_date("business_date").alias("day"),
+        F.expr(f"array({', '.join(_known(column) for column in columns)}) as tile"),
+    )
+
+
+def _known(column: TileColumn) -> str:
+    return f"coalesce({column.name}, {f'{NOTHING + 1}L - 1L' if column.merge is Merge.MAX else '0L'})"
+
+
+def _merged_tiles(tiles: DataFrame, columns: Sequence[TileColumn], owners: DataFrame | None) -> DataFrame:
     """Grain: owner × business_date × ownership. Only tiles that a merge concerns are added up again."""
     if owners is None:
         return owned(tiles, None)
@@ -47,23 +81,8 @@ def _merged_tiles(tiles: DataFrame, source: Source, owners: DataFrame | None) ->
     others = owned(tiles.join(F.broadcast(keys), on="customer_key", how="left_anti"), None)
     concerned = owned(tiles.join(F.broadcast(keys), on="customer_key", how="left_semi"), owners)
     grain = ("customer_key", "business_date", "owned_from", "owned_to")
-    added = concerned.groupBy(*grain).agg(*(F.expr(column.merged).alias(column.name) for column in source.columns))
+    added = concerned.groupBy(*grain).agg(*(F.expr(f"{column.merged} as {column.name}") for column in columns))
     return added.unionByName(others.select(*added.columns))
-
-
-def balance_steps(tiles: DataFrame, owners: DataFrame | None = None) -> DataFrame:
-    """Grain: owner × day of change [since, until); the levels that held, and how far assets fell on the first day."""
-    grain = ("customer_key", "owned_from", "owned_to")
-    changes = owned(tiles, owners)
-    if owners is not None:
-        changes = changes.groupBy(*grain, "business_date").agg(*(F.sum(name).alias(name) for name in LEVELS))
-    by_customer = Window.partitionBy(*grain).orderBy("business_date")
-    so_far = by_customer.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    return changes.select(
-        *grain, F.col("business_date").alias("since"), F.lead("business_date").over(by_customer).alias("until"),
-        *(F.sum(name).over(so_far).alias(name) for name in LEVELS),
-        F.greatest(F.lit(0), F.when(F.lag("aum").over(by_customer).isNotNull(), -F.col("aum"))).alias("fallen"),
-    )  # fmt: skip
 
 
 def credit_steps(tiles: DataFrame, owners: DataFrame | None = None) -> DataFrame:
@@ -140,10 +159,11 @@ def _aged(frame: DataFrame, opened: str, is_running: Column) -> DataFrame:
 
 def with_measures(frame: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Wanted]]]) -> DataFrame:
     """`frame` (customer_key × as_of_date) with measures; a customer without rows gets what each of them means empty."""
-    for measures_, wanted in measured:
+    for measures_, _ in measured:
         frame = frame.join(measures_, on=list(KEYS), how="left")
-        frame = frame.withColumns({item.column: F.coalesce(item.column, F.lit(0)) for item in wanted if item.measure.empty is Empty.ZERO})
-    return frame
+    zero = {item.column for _, wanted in measured for item in wanted if item.measure.empty is Empty.ZERO}
+    # As text: a column made by calls costs twenty messages to the JVM, and there are hundreds.
+    return frame.selectExpr(*(f"coalesce({name}, 0) as {name}" if name in zero else name for name in frame.columns))
 
 
 def assemble(spine: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Wanted]]], groups: Sequence[FeatureGroup]) -> DataFrame:
@@ -152,4 +172,4 @@ def assemble(spine: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Want
     measured: per source its measures and what they are.
     """
     wide = with_measures(spine, measured)
-    return wide.select(*KEYS, *(F.expr(f.sql).cast(f.type).alias(group.full_name(f)) for group in groups for f in group.features))
+    return wide.selectExpr(*KEYS, *(f"cast({f.sql} as {f.type}) as {group.full_name(f)}" for group in groups for f in group.features))

@@ -38,11 +38,16 @@ FIXED = {
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # Files are listed by the driver: a Spark job would take longer.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
+    # Who called what, told to the JVM for every column made: three messages each, of which no error of ours speaks.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    # Each sort, join and aggregate of a stage takes a page at least: with the default (32 MB of a small driver) a wide plan
+    # was refused memory that it did not need.
+    "spark.buffer.pageSize": "4m",
     # Wide feature plans: generated code beyond 100 fields would fall back to row at a time interpretation.
     "spark.sql.codegen.maxFields": "2000",
 }

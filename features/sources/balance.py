@@ -7,8 +7,8 @@ W days is the sum of level × days held, over W. Only products that count as ass
 
 from __future__ import annotations
 
-from features.measures import area, days_where, highest, level, level_before
-from features.spec import Empty, Kind, Measure, Source, TileColumn
+from features.measures import area, days_below, highest, largest_fall, level, level_before
+from features.spec import Kind, Source, TileColumn
 
 FAMILIES = ("demand", "term", "recurring", "wealth")
 
@@ -28,7 +28,7 @@ BALANCE = Source(
         level_before("aum", name="aum_before"),
         *(area(name, name=f"{name}_area") for name in LEVELS),
         highest("aum", name="highest_aum"),
-        days_where(f"aum < {NEARLY_EMPTY_MINOR}", name="nearly_empty_days"),
-        Measure(name="largest_fall", sql="max(case when high < {w} then fallen end)", empty=Empty.UNKNOWN),
+        days_below("aum", NEARLY_EMPTY_MINOR, name="nearly_empty_days"),
+        largest_fall("aum", name="largest_fall"),
     ),
 )  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from features.measures import days_since, days_since_first, days_with, largest, spells_with, total
-from features.spec import Empty, Kind, Measure, Merge, Source, TileColumn
+from features.measures import calendar_months_with, days_since, days_since_first, days_with, largest, spells_with, total
+from features.spec import Kind, Merge, Source, TileColumn
 
 MCC_GROUPS = (
     "grocery", "dining", "transport", "fuel", "travel", "apparel", "electronics", "medical", "education", "entertainment",
@@ -78,13 +78,6 @@ COLUMNS = (
 _SUMMED = tuple(column for column in COLUMNS if column.merge is Merge.SUM)
 
 
-def _calendar_months(column: str, *, name: str) -> Measure:
-    """Calendar months with a positive day, counting the as-of date's month as one and going back `w` of them."""
-    back = "((year(as_of_date) - year(business_date)) * 12 + month(as_of_date) - month(business_date))"
-    sql = f"bit_count(bit_or(case when {column} > 0 and {back} * 30 < {{w}} then shiftleft(1L, {back}) end))"
-    return Measure(name=name, sql=sql, empty=Empty.ZERO)
-
-
 TRANSACTION = Source(
     name="transaction", title="transactions", title_zh="交易", kind=Kind.EVENTS, reads="core.transaction", is_stored=True, columns=COLUMNS,
     measures=(
@@ -96,7 +89,7 @@ TRANSACTION = Source(
         days_since("initiated_count", name="silent_days"),
         days_since_first("initiated_count", name="first_active_days"),
         days_since("income_count", name="income_gap_days"),
-        _calendar_months("income_count", name="income_months"),
+        calendar_months_with("income_count", name="income_months"),
         largest("income", name="largest_income"),
     ),
 )  # fmt: skip

@@ -13,13 +13,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from expectations.contracts import core
-from features import margin, spine, tiles, windows
+from features import margin, spine, tiles
 from features.engine import Core
 from features.sources.balance import BALANCE
 from features.sources.channel import CHANNEL
 from features.sources.credit import CREDIT
 from features.sources.instalment import LOAN_INSTALMENT, PLAN_INSTALMENT
 from features.sources.transaction import TRANSACTION
+from features.spec import LONGEST_WINDOW
 from jobs import tables
 from jobs.build.dates import between
 from jobs.errors import InputNotReadyError
@@ -54,7 +55,7 @@ class Facts:
     context: JobContext
     first: date
     last: date
-    reach: int = windows.LONGEST_WINDOW
+    reach: int = LONGEST_WINDOW
 
     @property
     def since(self) -> date:
@@ -130,7 +131,7 @@ class Facts:
 
     def _instalments(self, table: Table) -> DataFrame:
         # An instalment may be paid long after it was due.
-        return self._current(table, self.since - timedelta(days=windows.LONGEST_WINDOW))
+        return self._current(table, self.since - timedelta(days=LONGEST_WINDOW))
 
 
 _TILES: dict[str, Callable[[Facts], DataFrame]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -37,20 +36,8 @@ def spec_hash(name: str) -> str:
     """
     group, feature = catalogue.FEATURES[name]
     meaning = replace(feature, title="", title_zh="", description="", owner="", purposes=())
-    beneath = [
-        (
-            item.column,
-            item.aggregate,
-            [(column.name, column.sql, str(column.merge)) for column in source.columns if _speaks_of(item.aggregate, column.name)],
-        )
-        for source in catalogue.SOURCES
-        for item in source.wanted_by((feature.sql,))
-    ]
+    beneath = [item.meaning for source in catalogue.SOURCES for item in source.wanted_by((feature.sql,))]
     return digest_of(group.version, meaning, beneath)
-
-
-def _speaks_of(sql: str, name: str) -> bool:
-    return re.search(rf"\b{name}\b", sql) is not None
 
 
 def tables(names: Sequence[str]) -> tuple[Table, ...]:

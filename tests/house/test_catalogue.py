@@ -8,7 +8,7 @@ import pytest
 
 from features import catalogue
 from features.catalogue import FEATURES, GROUPS, LABELS, SEGMENTATIONS, SOURCES
-from features.spec import PURPOSES, Empty, digest_of
+from features.spec import LONGEST_WINDOW, PURPOSES, Empty, digest_of
 from features.spine import CUSTOMER_ATTRIBUTES
 
 FUNCTIONS = {
@@ -66,8 +66,6 @@ def test_every_tile_column_and_measure_is_declared_once():
 
 
 def test_windows_fit_into_what_the_engine_sees():
-    from features.windows import LONGEST_WINDOW
-
     windows = [item.window for source in SOURCES for item in catalogue.wanted(source) if item.window]
     assert max(windows) <= LONGEST_WINDOW
 

@@ -122,14 +122,17 @@ def owners_of(spark: SparkSession, mergers: Sequence[Any]) -> Any:
     return spine.ownership_frame(spark, [spine.Merged(customer_key=a, survivor_key=b, merged_on=day) for (a, b), day in mergers])
 
 
-def taken(spark: SparkSession, source: Any, seen: Any, dates: Sequence[date], expected: Any) -> dict[tuple[int, date], dict[str, Any]]:
+def taken(
+    spark: SparkSession, source: Any, day_tiles: Any, dates: Sequence[date], mergers: Sequence[Any], expected: Any
+) -> dict[tuple[int, date], dict[str, Any]]:
     """The measures that the twin tells, for every customer and date; what is empty filled in."""
     names = [f"{source.name}_{name}" for name in next(iter(expected.values()))]
     wanted = source.wanted_by((" ".join(names),))
     everybody = spark.createDataFrame(
         [(customer, day) for customer in range(1, 5) for day in dates], "customer_key bigint, as_of_date date"
     )
-    rows = windows.with_measures(everybody, [(windows.measures(seen, wanted), wanted)]).collect()
+    swept = windows.swept({source: day_tiles}, wanted, dates, owners_of(spark, mergers))
+    rows = windows.with_measures(everybody, [(swept, wanted)]).collect()
     cut = len(source.name) + 1
     return {
         (row["customer_key"], row["as_of_date"]): {k[cut:]: v for k, v in row.asDict().items() if k not in {"customer_key", "as_of_date"}}
@@ -143,17 +146,15 @@ def compare_events(spark: SparkSession, events: Sequence[Event], mergers: Sequen
         for e in events
     ]
     day_tiles = tiles.transaction_tiles(spark.createDataFrame(rows, EVENT_DDL))
-    seen = windows.seen_events(day_tiles, TRANSACTION, spine.dates_frame(spark, dates), owners_of(spark, mergers))
     expected = naive(events, mergers, dates, naive_events)
-    assert taken(spark, TRANSACTION, seen, dates, expected) == expected
+    assert taken(spark, TRANSACTION, day_tiles, dates, mergers, expected) == expected
 
 
 def compare_balances(spark: SparkSession, changes: Sequence[Change], mergers: Sequence[Any], dates: Sequence[date]) -> None:
     rows = [(change.customer, change.day, change.minor, *([0] * (len(LEVELS) - 1))) for change in changes]
-    steps = windows.balance_steps(spark.createDataFrame(rows, LEVEL_DDL), owners_of(spark, mergers))
-    seen = windows.seen_steps(steps, spine.dates_frame(spark, dates))
+    day_tiles = spark.createDataFrame(rows, LEVEL_DDL)
     expected = naive(changes, mergers, dates, naive_balances)
-    assert taken(spark, BALANCE, seen, dates, expected) == expected
+    assert taken(spark, BALANCE, day_tiles, dates, mergers, expected) == expected
 
 
 def few(examples: int) -> Any:

@@ -1,0 +1,107 @@
+"""A stream of day tiles, sorted by customer → measures of many as-of dates, as Arrow batches.
+
+All sources come in one stream and one shape, so that a night takes one shuffle, one sort and one pass. A customer is
+never torn apart: what follows the last whole customer of a batch waits for the next. Memory is bounded by CELLS, however
+many dates are asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from features.kernel import NOTHING, Integers, Questions, Rows, Sweep, answer
+from features.spec import Empty
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from features.spec import Source, Wanted
+
+# What a row of the stream holds: whose it is and for which as-of days [owned_from, owned_to), and the tile's columns.
+ROW_DDL = "customer_key bigint, owned_from int, owned_to int, source int, day int, tile array<bigint>"
+FIRST_DAY, LAST_DAY = -(2**31), 2**31 - 1
+CELLS = 8_000_000
+ROWS = 200_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a source is asked for; `columns` are the names within a row's `tile`."""
+
+    source: Source
+    columns: tuple[str, ...]
+    wanted: tuple[Wanted, ...]
+
+
+def measured(batches: Iterable[pa.RecordBatch], asked: Sequence[Asked], as_of: Sequence[int]) -> Iterator[pa.RecordBatch]:
+    """Grain: customer_key × as_of_date that sees a row; one column per wanted measure. as_of: days since 1970-01-01.
+
+    batches: rows of ROW_DDL, sorted by its first five columns; `source` is a position in `asked`.
+    """
+    days = np.array(sorted(as_of), dtype=np.int64)
+    width = len(days) * (2 + sum(len(one.wanted) for one in asked))
+    for rows in _whole_customers(batches):
+        for part in _parts(rows, customers=max(1, CELLS // width)):
+            yield _measured(part, asked, days)
+
+
+def _whole_customers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches of at least ROWS rows (the last may be smaller) that end where a customer ends."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(one.num_rows for one in waiting) < ROWS:
+            continue
+        rows = pa.concat_batches(waiting)
+        keys = rows.column("customer_key").to_numpy()
+        whole = int(np.searchsorted(keys, keys[-1], side="left"))
+        waiting = [rows.slice(whole)]
+        if whole:
+            yield rows.slice(0, whole)
+    if waiting and sum(one.num_rows for one in waiting):
+        yield pa.concat_batches(waiting)
+
+
+def _parts(rows: pa.RecordBatch, *, customers: int) -> Iterator[pa.RecordBatch]:
+    keys = rows.column("customer_key").to_numpy()
+    borders = np.append(np.flatnonzero(np.append(True, np.diff(keys) != 0))[::customers], len(keys))
+    for first, after in pairwise(borders):
+        yield rows.slice(int(first), int(after - first))
+
+
+def _measured(rows: pa.RecordBatch, asked: Sequence[Asked], days: Integers) -> pa.RecordBatch:
+    key, since, until, source, day = (rows.column(name).to_numpy().astype(np.int64) for name in rows.schema.names[:5])
+    starts = np.flatnonzero(np.append(True, (np.diff(key) != 0) | (np.diff(since) != 0)))
+    segment = np.cumsum(np.append(False, (np.diff(key) != 0) | (np.diff(since) != 0)))
+    questions = _questions(since[starts], until[starts], np.minimum.reduceat(day, starts), days)
+    columns: dict[str, pa.Array] = {
+        "customer_key": pa.array(key[starts][questions.segment]),
+        "as_of_date": pa.array(questions.as_of.astype(np.int32)).cast(pa.date32()),
+    }
+    for position, one in enumerate(asked):
+        mine = source == position
+        sweep = Sweep(Rows(segment[mine], day[mine], _tile_columns(rows.column("tile"), mine, one.columns)), questions)
+        columns |= {item.column: _array(answer(sweep, item), item) for item in one.wanted}
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _questions(since: Integers, until: Integers, first_day: Integers, days: Integers) -> Questions:
+    """Segments × as-of days, for those that are the segment's own and see a row."""
+    asked = (days >= since[:, None]) & (days < until[:, None]) & (days >= first_day[:, None])
+    segment, position = np.nonzero(asked)
+    return Questions(segment, days[position])
+
+
+def _tile_columns(tiles: pa.ListArray, mine: np.ndarray, names: Sequence[str]) -> dict[str, Integers]:
+    offsets = tiles.offsets.to_numpy()[:-1][mine]
+    values = tiles.values.to_numpy()
+    return {name: values[offsets + position] for position, name in enumerate(names)}
+
+
+def _array(values: Integers, wanted: Wanted) -> pa.Array:
+    return pa.array(values, mask=values == NOTHING) if wanted.measure.empty is Empty.UNKNOWN else pa.array(values)

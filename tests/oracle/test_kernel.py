@@ -1,0 +1,168 @@
+"""The kernel against a naive twin in plain Python: every operation, any rows, dates and windows; and its stream of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features import measures, stream
+from features.kernel import LARGEST, NOTHING, Questions, Rows, Sweep, answer
+from features.spec import Kind, Measure, Merge, Operation, Source, TileColumn, Wanted
+
+EPOCH = date(1970, 1, 1)
+FIRST = (date(2023, 11, 1) - EPOCH).days
+WINDOWS = (1, 7, 30, 90, 365)
+DAYS = st.one_of(st.integers(FIRST, FIRST + 900), st.integers(FIRST + 480, FIRST + 500))
+# Per customer: a value per day.
+FACTS = st.dictionaries(st.integers(1, 3), st.dictionaries(DAYS, st.integers(-40, 60), max_size=40), max_size=3)
+DATES = st.lists(DAYS, min_size=1, max_size=5, unique=True)
+
+MEASURES = (
+    measures.total("v"), measures.largest("v", name="largest"), measures.days_with("v", name="days"), measures.days_since("v", name="since"),
+    measures.days_since_first("v", name="since_first"), measures.spells_with("v", name="weeks", days=7),
+    measures.spells_with("v", name="months31", days=31), measures.calendar_months_with("v", name="months"), measures.kinds_in("bits", name="kinds"),
+    measures.level("v", name="level"), measures.level_before("v", name="before"), measures.area("v", name="area"),
+    measures.days_below("v", 10, name="below"), measures.highest("v", name="highest"), measures.largest_fall("v", name="fall"),
+)  # fmt: skip
+SOURCE = Source(
+    name="s", title="s", title_zh="s", kind=Kind.EVENTS, reads="core.s", measures=MEASURES,
+    columns=(
+        TileColumn(name="v", sql="v", merge=Merge.MAX, description="v"),
+        TileColumn(name="bits", sql="bits", merge=Merge.BITS, description="b"),
+    ),
+)  # fmt: skip
+WANTED = tuple(
+    Wanted(source=SOURCE, measure=measure, window=window)
+    for measure in MEASURES
+    for window in (WINDOWS if measure.is_windowed else (None,))
+)
+
+
+def naive(measure: Measure, facts: dict[int, int], as_of: int, window: int) -> int | None:
+    """Walks over days one by one."""
+    seen = {day: value for day, value in facts.items() if as_of - window < day <= as_of}
+    positive = sorted(day for day, value in seen.items() if value > 0)
+    levels = [level_on(facts, as_of - back) for back in range(window)]
+    held = [level for level in levels if level is not None]
+    match measure.operation:
+        case Operation.SUM:
+            return sum(seen.values())
+        case Operation.MAX:
+            return max(seen.values(), default=None)
+        case Operation.KINDS:
+            return len({bit for value in seen.values() for bit in range(6) if value & 63 & 1 << bit})
+        case Operation.DAYS:
+            return len(positive)
+        case Operation.DAYS_SINCE:
+            return as_of - positive[-1] if positive else None
+        case Operation.DAYS_SINCE_FIRST:
+            return as_of - positive[0] if positive else None
+        case Operation.SPELLS:
+            return len({(as_of - day) // measure.argument for day in positive})
+        case Operation.MONTHS:
+            return len({month(day) for day, value in facts.items() if value > 0 and is_in_months(day, as_of, window)})
+        case Operation.LEVEL:
+            return level_on(facts, as_of) or 0
+        case Operation.LEVEL_BEFORE:
+            return level_on(facts, as_of - window) or 0
+        case Operation.AREA:
+            return sum(held)
+        case Operation.DAYS_BELOW:
+            return sum(level < measure.argument for level in held)
+        case Operation.HIGHEST:
+            return max(held, default=None)
+        case Operation.LARGEST_FALL:
+            first = min(facts, default=0)
+            return max((0 if day == first else max(0, -value) for day, value in seen.items()), default=None)
+    raise AssertionError(measure)
+
+
+def level_on(facts: dict[int, int], day: int) -> int | None:
+    """A customer has no level before the first change."""
+    until = [value for changed, value in facts.items() if changed <= day]
+    return sum(until) if until else None
+
+
+def month(day: int) -> int:
+    on = EPOCH + timedelta(days=day)
+    return on.year * 12 + on.month
+
+
+def is_in_months(day: int, as_of: int, window: int) -> bool:
+    return as_of - 365 < day <= as_of and (month(as_of) - month(day)) * 30 < window
+
+
+def rows_of(facts: dict[int, dict[int, int]]) -> list[tuple[int, int, int]]:
+    return [(customer, day, value) for customer in sorted(facts) for day, value in sorted(facts[customer].items())]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(facts=FACTS, dates=DATES)
+def test_every_operation_equals_the_twin(facts, dates):
+    rows = np.array(rows_of(facts), dtype=np.int64).reshape(-1, 3)
+    asked = [(customer, day) for customer in (1, 2, 3) for day in sorted(dates)]
+    questions = Questions(*np.array(asked, dtype=np.int64).T)
+    sweep = Sweep(Rows(rows[:, 0], rows[:, 1], {"v": rows[:, 2], "bits": rows[:, 2] & 63}), questions)
+    for item in WANTED:
+        expected = [naive(item.measure, facts.get(customer, {}), day, item.window or 1) for customer, day in asked]
+        assert [None if value == NOTHING else value for value in answer(sweep, item).tolist()] == expected, item.column
+
+
+def test_every_operation_is_tried():
+    assert {measure.operation for measure in MEASURES} == set(Operation)
+
+
+def test_a_sum_that_may_not_fit_is_refused():
+    one = np.zeros(1, dtype=np.int64)
+    sweep = Sweep(Rows(one, one, {"v": one + LARGEST + 1}), Questions(one, one))
+    with pytest.raises(OverflowError, match=r"Column \[v\] of a day tile reaches \[\d+\]"):
+        answer(sweep, WANTED[0])
+
+
+# --- the stream ----------------------------------------------------------------------------------------------------
+
+
+def batches_of(facts: dict[int, dict[int, int]], sizes: Sequence[int]) -> list[pa.RecordBatch]:
+    rows = [
+        {"customer_key": customer, "owned_from": stream.FIRST_DAY, "owned_to": stream.LAST_DAY, "source": 0, "day": day, "tile": [value, value & 63]}
+        for customer, day, value in rows_of(facts)
+    ]  # fmt: skip
+    schema = pa.schema(
+        [("customer_key", pa.int64()), *((name, pa.int32()) for name in ("owned_from", "owned_to", "source", "day")), ("tile", pa.list_(pa.int64()))]
+    )  # fmt: skip
+    whole = pa.RecordBatch.from_pylist(rows, schema)
+    borders = [0, *(min(border, len(rows)) for border in np.cumsum(sizes).tolist()), len(rows)]
+    return [whole.slice(first, after - first) for first, after in pairwise(borders)]
+
+
+def streamed(batches: Sequence[pa.RecordBatch], dates: Sequence[int]) -> dict[tuple[int, date], dict[str, Any]]:
+    asked = [stream.Asked(source=SOURCE, columns=("v", "bits"), wanted=WANTED)]
+    found = [row for batch in stream.measured(batches, asked, dates) for row in batch.to_pylist()]
+    by_key = {(row.pop("customer_key"), row.pop("as_of_date")): row for row in found}
+    assert len(by_key) == len(found), "a customer was torn apart"
+    return by_key
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(facts=FACTS, dates=DATES, sizes=st.lists(st.integers(0, 30), max_size=6))
+def test_however_the_stream_is_cut_the_answers_are_the_same(facts, dates, sizes):
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(stream, "ROWS", 7)
+        small.setattr(stream, "CELLS", 1)
+        found = streamed(batches_of(facts, sizes), dates)
+    expected = {
+        (customer, EPOCH + timedelta(days=day)): {
+            item.column: naive(item.measure, facts[customer], day, item.window or 1) for item in WANTED
+        }
+        for customer in facts for day in dates
+        if facts[customer] and day >= min(facts[customer])  # who has no tile yet is left to the spine
+    }  # fmt: skip
+    assert found == expected
