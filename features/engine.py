@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from features.labelling import Label
-    from features.spec import FeatureGroup, Source, Wanted
+    from features.spec import FeatureGroup, Source
+    from features.windows import Measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +43,11 @@ class Core:
         """Grain: open customer × as_of_date, see features.spine."""
         return spine(self.customers, dates, self.owners)
 
-    def measured(self, sqls: Sequence[str], dates: Sequence[date]) -> list[tuple[DataFrame, Sequence[Wanted]]]:
+    def measured(self, sqls: Sequence[str], dates: Sequence[date]) -> Measured:
         """The measures that the expressions speak of; grain customer × as_of_date with facts. One pass over each source."""
         wanted = {source: items for source in SOURCES if (items := source.wanted_by(tuple(sqls)))}
         swept = {source: self.tiles(source) for source in wanted if source.is_swept}
-        found: list[tuple[DataFrame, Sequence[Wanted]]] = []
+        found: Measured = []
         if swept:
             taken = [item for source in swept for item in wanted[source]]
             found.append((windows.swept(swept, taken, dates, self.owners), taken))
@@ -72,19 +72,27 @@ def features_of(core: Core, dates: Sequence[date], groups: Sequence[FeatureGroup
     return windows.assemble(core.spine(as_of), core.measured(sqls, dates), groups)
 
 
-def labels_of(core: Core, label: Label, dates: Sequence[date], *, last_loaded: date) -> DataFrame:
-    """Grain: open customer × as_of_date; columns of the label's table. Outcomes after last_loaded are censored."""
-    as_of = dates_frame(core.customers.sparkSession, dates)
-    observed = windows.with_measures(core.spine(as_of), core.measured(label.conditions, dates))
+def observed(core: Core, labels: Sequence[Label], dates: Sequence[date], *, last_loaded: date) -> Measured:
+    """What all labels ask for: measures as of their dates and as of the ends of their outcomes, in one pass."""
+    ends = {label.end_of(day) for label in labels for day in dates if label.is_complete(day, last_loaded)}
+    sqls = [sql for label in labels for sql in (*label.conditions, label.outcome)]
+    return core.measured(sqls, sorted({*dates, *ends}))
+
+
+def labels_of(core: Core, label: Label, measured: Measured, dates: Sequence[date], *, last_loaded: date) -> DataFrame:
+    """Grain: open customer × as_of_date; columns of the label's table. Outcomes after last_loaded are censored.
+
+    measured: what `observed` told of these dates.
+    """
+    at_start = windows.with_measures(core.spine(dates_frame(core.customers.sparkSession, dates)), measured)
     known = [day for day in dates if label.is_complete(day, last_loaded)]
-    return labelling.label(label, observed, _outcomes(core, label, known), last_loaded=last_loaded)
+    return labelling.label(label, at_start, _outcomes(core, label, measured, known), last_loaded=last_loaded)
 
 
-def _outcomes(core: Core, label: Label, dates: Sequence[date]) -> DataFrame:
+def _outcomes(core: Core, label: Label, measured: Measured, dates: Sequence[date]) -> DataFrame:
     """Grain: customer of the spine × as_of_date who is nobody else's at the end of the outcome; with `outcome`."""
-    spark = core.customers.sparkSession
-    ends = [day + timedelta(days=label.horizon_days) for day in dates]
-    at_end = core.spine(dates_frame(spark, dates)).withColumn("as_of_date", F.date_add("as_of_date", label.horizon_days))
-    measured = windows.with_measures(still_themselves(at_end, core.owners), core.measured([label.outcome], ends))
+    begun = core.spine(dates_frame(core.customers.sparkSession, dates))
+    at_end = begun.withColumn("as_of_date", F.date_add("as_of_date", label.horizon_days))
+    ended = windows.with_measures(still_themselves(at_end, core.owners), measured)
     at_start = F.date_sub("as_of_date", label.horizon_days).alias("as_of_date")
-    return measured.select("customer_key", at_start, F.expr(label.outcome).alias("outcome"))
+    return ended.select("customer_key", at_start, F.expr(label.outcome).alias("outcome"))

@@ -48,9 +48,13 @@ class Label:
         """Days from the as-of date to the end of the outcome window."""
         return self.gap_days + self.outcome_days
 
+    def end_of(self, as_of: date) -> date:
+        """Last day of the outcome window."""
+        return as_of + timedelta(days=self.horizon_days)
+
     def is_complete(self, as_of: date, last_loaded: date) -> bool:
         """Whether the whole outcome window lies within what is loaded."""
-        return as_of + timedelta(days=self.horizon_days) <= last_loaded
+        return self.end_of(as_of) <= last_loaded
 
     @property
     def is_flag(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import partial, reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pyspark.sql import Window
 from pyspark.sql import functions as F
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from features.spec import FeatureGroup, Source, TileColumn, Wanted
+
+    # Measures by customer and as-of date, and which they are: one frame per way of taking them.
+    Measured: TypeAlias = list[tuple[DataFrame, Sequence[Wanted]]]
 
 KEYS = ("customer_key", "as_of_date")
 EPOCH = date(1970, 1, 1)
@@ -157,7 +160,7 @@ def _aged(frame: DataFrame, opened: str, is_running: Column) -> DataFrame:
     )
 
 
-def with_measures(frame: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Wanted]]]) -> DataFrame:
+def with_measures(frame: DataFrame, measured: Measured) -> DataFrame:
     """`frame` (customer_key × as_of_date) with measures; a customer without rows gets what each of them means empty."""
     for measures_, _ in measured:
         frame = frame.join(measures_, on=list(KEYS), how="left")
@@ -166,7 +169,7 @@ def with_measures(frame: DataFrame, measured: Sequence[tuple[DataFrame, Sequence
     return frame.selectExpr(*(f"coalesce({name}, 0) as {name}" if name in zero else name for name in frame.columns))
 
 
-def assemble(spine: DataFrame, measured: Sequence[tuple[DataFrame, Sequence[Wanted]]], groups: Sequence[FeatureGroup]) -> DataFrame:
+def assemble(spine: DataFrame, measured: Measured, groups: Sequence[FeatureGroup]) -> DataFrame:
     """Grain: the spine's, customer_key × as_of_date; every feature of the groups by its full name.
 
     measured: per source its measures and what they are.

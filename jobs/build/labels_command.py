@@ -5,6 +5,7 @@ A date whose outcome window is not loaded to its end is kept too, censored: what
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -45,11 +46,14 @@ def build(context: JobContext) -> JobReport:
     facts = Facts(context, dates[0], max(dates[-1], min(last_loaded, dates[-1] + timedelta(days=_LONGEST))))
     written: list[Written] = []
     counts: dict[str, int] = {}
-    for label in catalogue.LABELS:
-        with planned_once(context.spark):
-            frame = frames.made(engine.labels_of(facts.core(), label, dates, last_loaded=last_loaded))
-        written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates)))
-        counts |= _counts(label, frame)
+    known = facts.core()
+    with ExitStack() as kept, planned_once(context.spark):
+        observed = engine.observed(known, catalogue.LABELS, dates, last_loaded=last_loaded)
+        measured = [(kept.enter_context(frames.kept(frame)), items) for frame, items in observed]
+        for label in catalogue.LABELS:
+            frame = kept.enter_context(frames.kept(engine.labels_of(known, label, measured, dates, last_loaded=last_loaded)))
+            written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates)))
+            counts |= _counts(label, frame)
     return JobReport(
         rows={"rows_in": sum(item.rows_in for item in written), "rows_out": sum(item.inserted for item in written), **counts}, outputs={item.table: item.version for item in written},
         figures={"first": str(dates[0]), "last": str(dates[-1]), "last_loaded": str(last_loaded)},
