@@ -75,6 +75,15 @@ def finished(settings: Settings, *, job: str, scope: str) -> list[dict[str, Any]
     return sorted(found, key=lambda run: run["finished_at"])
 
 
+def newest(settings: Settings, job: str) -> dict[str, Any] | None:
+    """The job's run that finished last, whatever its scope and partition; columns of ops.run."""
+    import pyarrow.dataset as ds
+
+    opened = tables.log(settings, ops.RUN)
+    found = opened.to_pyarrow_dataset().to_table(filter=ds.field("job") == job).to_pylist() if opened else []
+    return max(found, key=lambda run: run["finished_at"], default=None)
+
+
 def versions_until(settings: Settings, inputs: Sequence[Table], request: Request) -> dict[str, int]:
     """Per input table the newest version that touched a date up to the request's; -1 when there is none.
 

@@ -7,7 +7,7 @@ readers of a date learn what concerns them.
 
 from __future__ import annotations
 
-from jobs.tables_log import commits, location, log, may_be_revised, version
+from jobs.tables_log import commits, first_touched, location, log, may_be_revised, version
 from jobs.tables_read import current, read, read_or_empty, valid_on
 from jobs.writes_commit import Written, as_counts, content_hash, create
 from jobs.writes_facts import record
@@ -16,6 +16,6 @@ from jobs.writes_rows import append_revisions, merge_changed
 from jobs.writes_slices import append, replace
 
 __all__ = [
-    "Written", "append", "append_revisions", "as_counts", "commits", "content_hash", "create", "current", "location", "log", "may_be_revised",
+    "Written", "append", "append_revisions", "as_counts", "commits", "content_hash", "create", "current", "first_touched", "location", "log", "may_be_revised",
     "merge_changed", "merge_intervals", "read", "read_or_empty", "record", "replace", "valid_on", "version",
 ]  # fmt: skip

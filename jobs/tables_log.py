@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable as DeltaLog
@@ -12,13 +13,14 @@ from jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
     from conf.settings import Settings
     from expectations.contracts.types import Table
 
 # Most questions are answered by the newest commits: the whole history of a table of years is read only when they don't.
 PAGES = (20, 400, None)
+# Delta's operations after which a table holds the same rows.
+KEEPS_ROWS = ("CREATE TABLE", "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")
 
 
 def location(settings: Settings, table: Table) -> str:
@@ -81,15 +83,43 @@ def applied_generation(settings: Settings, table: Table, app: str) -> int:
 
 def commits(settings: Settings, table: Table) -> Iterator[dict[str, Any]]:
     """Notes of the table's commits that carry one, newest first; each with its `version`."""
+    for entry in _history(settings, table):
+        if entry.get("userMetadata"):
+            yield {"version": entry["version"], **json.loads(entry["userMetadata"])}
+
+
+def first_touched(settings: Settings, table: Table, *, after: int) -> str:
+    """First business date that commits after a version touched, as text.
+
+    "" when there are none; the first of all dates when the log can't tell: it does not reach back to that version any
+    more, the table was made anew, or somebody else wrote it (a RESTORE).
+    """
+    touched: list[str] = []
+    oldest = version(settings, table) + 1
+    if oldest <= after:
+        return str(date.min)
+    for entry in _history(settings, table):
+        if entry["version"] <= after:
+            break
+        oldest = entry["version"]
+        if note := entry.get("userMetadata"):
+            touched.append(json.loads(note).get("first_date", ""))
+        elif entry.get("operation") not in KEEPS_ROWS:
+            return str(date.min)
+    if oldest > after + 1:
+        return str(date.min)
+    return min((day for day in touched if day), default="")
+
+
+def _history(settings: Settings, table: Table) -> Iterator[dict[str, Any]]:
+    """The table's commits, newest first."""
     opened = log(settings, table)
     if opened is None:
         return
     seen = 0
     for page in PAGES:
         history = opened.history(page)
-        for entry in history[seen:]:
-            if entry.get("userMetadata"):
-                yield {"version": entry["version"], **json.loads(entry["userMetadata"])}
+        yield from history[seen:]
         if page is None or len(history) < page:
             return
         seen = len(history)

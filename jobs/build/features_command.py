@@ -1,6 +1,6 @@
 """Build day tiles and all feature groups for one as-of date or a range, in one session and one pass.
 
-Reads core.*; writes features.tile_* (replaces the dates) and features.<group>_v<n> (revisions). Every open customer has
+Reads core.*; writes features.tile_* (replaces what is new or was touched) and features.<group>_v<n> (revisions). Every open customer has
 a row, whether or not anything happened.
 """
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from features import catalogue, engine, windows
 from features.spec import Empty
 from jobs import frames, runner, tables
-from jobs.build.dates import add_month_ends_argument, as_of_dates, between, within
+from jobs.build import tile_store
+from jobs.build.dates import add_month_ends_argument, as_of_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
 from jobs.errors import DataRejectedError, InvariantError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from features.spec import Source
+    from jobs.build.tile_store import Stored
     from jobs.context import JobContext
     from jobs.tables import Written
 
@@ -44,37 +45,14 @@ def build(context: JobContext) -> JobReport:
     """Spine → tiles → measures → features → check → tables. Raises InputNotReadyError, DataRejectedError."""
     dates = covered(context, as_of_dates(context.request))
     facts = Facts(context, dates[0], dates[-1])
-    day_tiles, written = _tiles(context, facts)
+    day_tiles, written, stored = tile_store.brought_up_to_date(facts)
     with planned_once(context.spark):
         wide = frames.made(engine.features_of(facts.core(day_tiles), dates))
     rows = check(wide)
     written += side_by_side(
         partial(tables.append_revisions, context, one.table, wide.select(*one.table_columns)) for one in catalogue.GROUPS
     )
-    return _report(written, rows=rows, dates=dates)
-
-
-def _tiles(context: JobContext, facts: Facts) -> tuple[dict[str, DataFrame], list[Written]]:
-    """The tiles that the windows are taken from, and what was stored of them.
-
-    A night stores its own day and takes the windows from core, so that late rows of earlier days are in them. A range
-    stores everything its windows see and reads it back: each tile is made once.
-    """
-    if facts.first == facts.last:
-        night = Facts(context, facts.last, facts.last, reach=1)
-        return {}, side_by_side(partial(_store, context, source, night, since=facts.last) for source in catalogue.TILED)
-    written = side_by_side(partial(_store, context, source, facts, since=facts.opening(source)) for source in catalogue.TILED)
-    return {source.name: _stored(facts, source) for source in catalogue.TILED}, written
-
-
-def _stored(facts: Facts, source: Source) -> DataFrame:
-    return tables.read(facts.context, source.table).where(between("business_date", facts.opening(source), facts.last))
-
-
-def _store(context: JobContext, source: Source, facts: Facts, *, since: date) -> Written:
-    where = between("business_date", since, facts.last)
-    kept = facts.tiles(source).where(within("business_date", since, facts.last)).select(*(c.name for c in source.table.columns))
-    return tables.replace(context, source.table, kept, where=where, may_be_empty=True)
+    return _report(written, stored, rows=rows, dates=dates)
 
 
 def check(wide: DataFrame) -> int:
@@ -96,7 +74,7 @@ def check(wide: DataFrame) -> int:
     return int(found["rows"])
 
 
-def _report(written: Sequence[Written], *, rows: int, dates: Sequence[date]) -> JobReport:
+def _report(written: Sequence[Written], stored: Stored, *, rows: int, dates: Sequence[date]) -> JobReport:
     return JobReport(
         rows={
             "rows_in": rows,
@@ -110,6 +88,7 @@ def _report(written: Sequence[Written], *, rows: int, dates: Sequence[date]) -> 
         figures={
             "first": str(dates[0]),
             "last": str(dates[-1]),
+            "tiles": stored.figures,
             "spec_hashes": {group.table.full_name: catalogue.spec_hash(group) for group in catalogue.GROUPS},
         },
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from expectations.contracts import core
 from features import catalogue, engine
 from jobs import frames, ledger, runner, tables
+from jobs.build import tile_store
 from jobs.build.dates import add_month_ends_argument, as_of_dates, in_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
@@ -46,7 +47,7 @@ def build(context: JobContext) -> JobReport:
     facts = Facts(context, dates[0], max(dates[-1], min(last_loaded, dates[-1] + timedelta(days=_LONGEST))))
     written: list[Written] = []
     counts: dict[str, int] = {}
-    known = facts.core()
+    known = facts.core(tile_store.trusted(facts))
     with ExitStack() as kept, planned_once(context.spark):
         observed = engine.observed(known, catalogue.LABELS, dates, last_loaded=last_loaded)
         measured = [(kept.enter_context(frames.kept(frame)), items) for frame, items in observed]

@@ -25,15 +25,17 @@ from conf.settings import Settings
 from expectations.contracts import core, mart, ops
 from expectations.contracts.features import SEGMENT_DAILY
 from expectations.contracts.quarantine import quarantine_table
+from features import catalogue
 from jobs import ledger, publish, tables
-from jobs.build import features_command, segments_command
+from jobs.build import features_command, segments_command, tile_store
+from jobs.build.facts import Facts
 from jobs.build.wide import wide_features
 from jobs.context import JobContext, JobReport, now
 from jobs.ingest import keys, seal
 from jobs.ingest.job import ingest
 from tests.fixtures.landing import REFERENCE, balance, deliver_group, txn
 
-DAY = date(2025, 12, 31)
+DAY, NEXT_DAY = date(2025, 12, 31), date(2026, 1, 1)
 GROUPS = ("reference", "channel", "transactions", "credit")
 
 
@@ -45,8 +47,8 @@ C1, C2 = customer("C1"), customer("C2")
 
 
 @pytest.fixture
-def chain(settings: Settings, context_for: Callable[..., JobContext]) -> JobContext:
-    """A night taken from landing to marts, job after job, each entered in the ledger."""
+def built(settings: Settings, context_for: Callable[..., JobContext]) -> JobContext:
+    """A night taken from landing to features, job after job, each entered in the ledger."""
     granted = [{"cust_no": "C1", "purpose": purpose, "granted": "true"} for purpose in ("marketing", "profiling", "sms")]
     deliver_group(settings.landing, "reference", DAY, {**REFERENCE, "consents": granted})
     deliver_group(
@@ -69,17 +71,25 @@ def chain(settings: Settings, context_for: Callable[..., JobContext]) -> JobCont
     deliver_group(settings.landing, "credit", DAY, {})
     context = context_for("chain", DAY)
 
-    def run(job: str, work: Callable[[JobContext], JobReport], scope: str = "") -> None:
-        ours = context_for(job, DAY, scope=scope)
-        ledger.record(ours, work(ours), inputs="", seconds=0.0, peak_mb=0, finished_at=now())
-
     for group in GROUPS:
-        run("ingest", ingest, group)
-    assert seal.seal(settings, context.request) == 0
-    run("features", features_command.build)
-    run("segments", segments_command.build)
-    run("publish", publish.publish)
+        run(context_for("ingest", DAY, scope=group), ingest)
+    run(context_for("features", DAY), features_command.build)
     return context
+
+
+@pytest.fixture
+def chain(built: JobContext, context_for: Callable[..., JobContext]) -> JobContext:
+    """The same night taken on to marts."""
+    assert seal.seal(built.settings, built.request) == 0
+    run(context_for("segments", DAY), segments_command.build)
+    run(context_for("publish", DAY), publish.publish)
+    return built
+
+
+def run(context: JobContext, work: Callable[[JobContext], JobReport]) -> JobReport:
+    report = work(context)
+    ledger.record(context, report, inputs="", seconds=0.0, peak_mb=0, finished_at=now())
+    return report
 
 
 def by_customer(frame: DataFrame, *columns: str) -> dict[int, tuple[Any, ...]]:
@@ -125,3 +135,43 @@ def test_a_night_from_landing_to_marts(chain: JobContext, settings: Settings) ->
     # C1 agreed to marketing, to profiling and to one channel; C2 to nothing, and is on no list.
     assert listed == {(C1, scheme) for scheme in mart.SCHEMES}
     assert (settings.reports / "data_docs" / "index.html").exists()
+
+
+def test_a_late_row_makes_the_tiles_it_touched_again_and_no_others(
+    built: JobContext, context_for: Callable[..., JobContext], settings: Settings
+) -> None:
+    late = txn("T5", posted_at="2025-12-20 12:00:00", amount="100.00")
+    moved = {
+        "transactions": [late, txn("T6", posted_at="2026-01-01 12:00:00", amount="1.00")],
+        "balances": [balance("A1", "9000.00", "2026-01-01")],
+    }
+    deliver_group(settings.landing, "transactions", NEXT_DAY, moved)
+    deliver_group(settings.landing, "reference", NEXT_DAY, REFERENCE)
+    for group in ("reference", "transactions"):
+        run(context_for("ingest", NEXT_DAY, scope=group), ingest)
+
+    stored = tile_store.recorded(settings)
+    assert stored is not None
+    true_until = {source.name: stored.true_until(settings, source) for source in catalogue.TILED}
+    assert true_until == {"transaction": date(2025, 12, 19), "channel": DAY, "balance": DAY}
+
+    night = context_for("features", NEXT_DAY)
+    report = run(night, features_command.build)
+    assert report.rows["features.tile_transaction inserted"] == 4  # 20, 30, 31 December, 1 January
+    assert report.rows["features.tile_balance inserted"] == 1  # 1 January
+    # 12.34 + 71.00 + 1.00 and the late 100.00; the assets are 9,000.00 and 1,000.00 dollars.
+    names = ("activity__out_sum_30d", "balances__aum_eod")
+    assert by_customer(wide_features(night, [NEXT_DAY], names=names), *names)[C1] == pytest.approx((184.34, 16_100.0))
+
+    facts = Facts(night, NEXT_DAY, NEXT_DAY)
+    trusted = tile_store.trusted(facts)
+    assert set(trusted) == {source.name for source in catalogue.TILED}
+    for source in catalogue.TILED:
+        columns = [column for column in source.table.column_names if column != "month"]
+        assert sorted(map(tuple, trusted[source.name].select(*columns).collect())) == sorted(
+            map(tuple, facts.tiles(source).select(*columns).collect())
+        )
+
+    # What somebody else did to a core table is in no note: nothing of it is trusted.
+    built.spark.sql(f"delete from delta.`{tables.location(settings, core.TRANSACTION)}` where transaction_id = 'T1'")
+    assert set(tile_store.trusted(facts)) == {"channel", "balance"}

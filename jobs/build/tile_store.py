@@ -1,0 +1,125 @@
+"""Day tiles as stored: which of them are still true, and making those that are not.
+
+A run of `kequn features` tells the ledger which days' tiles are stored and of which versions of core tables they were
+made. Later commits of these tables say which business date they touched first: from there on tiles are made again, so
+that late and corrected rows reach them, and a night reads its new days and what they touched instead of a year.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from expectations.contracts import core
+from features.catalogue import TILED
+from features.sources.balance import BALANCE
+from features.sources.channel import CHANNEL
+from features.sources.transaction import TRANSACTION
+from features.spec import Kind
+from jobs import ledger, tables
+from jobs.build.dates import between, within
+from jobs.build.facts import Facts
+from jobs.threads import side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyspark.sql import DataFrame
+
+    from conf.settings import Settings
+    from features.spec import Source
+    from jobs.context import JobContext
+    from jobs.tables import Written
+
+# What a source's tiles are made of.
+MADE_OF = {
+    TRANSACTION.name: (core.TRANSACTION,),
+    CHANNEL.name: (core.CHANNEL_EVENT, core.RATE),
+    BALANCE.name: (core.BALANCE_DAILY, core.ACCOUNT, core.PRODUCT, core.RATE),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """Tiles of business dates since[source]..until, made of these versions of core tables by this code."""
+
+    since: Mapping[str, date]
+    until: date
+    versions: Mapping[str, int]
+    code: str
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        since = {name: str(day) for name, day in self.since.items()}
+        return {"since": since, "until": str(self.until), "versions": dict(self.versions), "code": self.code}
+
+    def true_until(self, settings: Settings, source: Source) -> date:
+        """Last business date whose tiles are as core tables tell now."""
+        touched = [tables.first_touched(settings, table, after=self.versions[table.full_name]) for table in MADE_OF[source.name]]
+        stale = min((date.fromisoformat(day) for day in touched if day), default=date.max)
+        return min(self.until, stale - timedelta(days=1)) if stale > date.min else date.min
+
+
+def recorded(settings: Settings) -> Stored | None:
+    """What the newest run of `kequn features` stored; None where nothing is known, or other code made it."""
+    run = ledger.newest(settings, "features")
+    told = json.loads(run["figures"]).get("tiles") if run else None
+    if not told or told["code"] != ledger.code_version():
+        return None
+    since = {name: date.fromisoformat(day) for name, day in told["since"].items()}
+    return Stored(since=since, until=date.fromisoformat(told["until"]), versions=told["versions"], code=told["code"])
+
+
+def trusted(facts: Facts) -> dict[str, DataFrame]:
+    """Stored tiles by source, of those sources whose tiles are all stored and true for what the as-of dates see."""
+    settings = facts.context.settings
+    stored = recorded(settings)
+    if stored is None:
+        return {}
+    true = [
+        source for source in TILED
+        if stored.since[source.name] <= facts.opening(source) and stored.true_until(settings, source) >= facts.last
+    ]  # fmt: skip
+    return {source.name: _read(facts, source, stored) for source in true}
+
+
+def brought_up_to_date(facts: Facts) -> tuple[dict[str, DataFrame], list[Written], Stored]:
+    """Tiles by source for what the as-of dates see, with what was written, and what is stored now.
+
+    All that is not true any more is made again, also after the last as-of date. `--force` makes everything again.
+    """
+    context = facts.context
+    before = None if context.request.force else recorded(context.settings)
+    versions = {table.full_name: tables.version(context.settings, table) for made_of in MADE_OF.values() for table in made_of}
+    kept = before if before and all(before.since[source.name] <= facts.opening(source) for source in TILED) else None
+    after = Stored(
+        since=kept.since if kept else {source.name: facts.opening(source) for source in TILED},
+        until=max(kept.until, facts.last) if kept else facts.last, versions=versions, code=ledger.code_version(),
+    )  # fmt: skip
+    written = side_by_side(partial(_make, facts, source, kept, after) for source in TILED)
+    return {source.name: _read(facts, source, after) for source in TILED}, [one for one in written if one], after
+
+
+def _read(facts: Facts, source: Source, stored: Stored) -> DataFrame:
+    # Levels add up from the first change on.
+    since = stored.since[source.name] if source.kind is Kind.STEPS else facts.opening(source)
+    return tables.read(facts.context, source.table).where(between("business_date", since, facts.last))
+
+
+def _make(facts: Facts, source: Source, kept: Stored | None, after: Stored) -> Written | None:
+    """Make the source's tiles that are missing or not true any more; None where there are none."""
+    if kept is None:
+        return _store(facts.context, source, facts, since=facts.opening(source))
+    since = max(after.since[source.name], kept.true_until(facts.context.settings, source) + timedelta(days=1))
+    if since > after.until:
+        return None
+    days = (after.until - since).days + 1
+    return _store(facts.context, source, Facts(facts.context, after.until, after.until, reach=days), since=since)
+
+
+def _store(context: JobContext, source: Source, facts: Facts, *, since: date) -> Written:
+    made = facts.tiles(source).where(within("business_date", since, facts.last)).select(*(c.name for c in source.table.columns))
+    return tables.replace(context, source.table, made, where=between("business_date", since, facts.last), may_be_empty=True)
