@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 # What a row of the stream holds: whose it is and for which as-of days [owned_from, owned_to), and the tile's columns.
 ROW_DDL = "customer_key bigint, owned_from int, owned_to int, source int, day int, tile array<bigint>"
 FIRST_DAY, LAST_DAY = -(2**31), 2**31 - 1
-CELLS = 8_000_000
-ROWS = 200_000
+CELLS = 2_000_000
+ROWS = 50_000
 
 
 @dataclass(frozen=True, kw_only=True)
