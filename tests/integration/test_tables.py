@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
@@ -203,6 +204,27 @@ def test_what_a_job_knows_itself_is_read_like_any_other_rows(context_for: Contex
     assert next(iter(tables.commits(settings, KNOWN_FACTS)))["run_id"] == context.run_id
     nothing = tables.record(context_for("other"), KNOWN_FACTS, [])
     assert (nothing.version, nothing.inserted) == (1, 0)
+
+
+def test_the_log_tells_which_date_later_commits_touched_first(context_for: Contexts, settings: Settings) -> None:
+    def touched(after: int) -> str:
+        return tables.first_touched(settings, KNOWN_FACTS, after=after)
+
+    assert touched(-1) == ""  # no such table: nothing was touched
+    for number, day in enumerate(("2026-05-02", "2026-05-09", "2026-05-04")):
+        tables.record(context_for(f"job {number}"), KNOWN_FACTS, [(str(number), _day(day), 1)])
+    assert [touched(after) for after in (0, 1, 2, 3)] == ["2026-05-02", "2026-05-04", "2026-05-04", ""]
+    assert touched(4) == "0001-01-01"  # the table was made anew: nothing is known of what it held
+
+    opened = DeltaTable(tables.location(settings, KNOWN_FACTS))
+    opened.optimize.compact()
+    assert touched(3) == ""  # the same rows in fewer files
+    opened.create_checkpoint()
+    for version in (0, 1):
+        (Path(tables.location(settings, KNOWN_FACTS)) / "_delta_log" / f"{version:020}.json").unlink()
+    assert [touched(after) for after in (0, 1, 2)] == ["0001-01-01", "2026-05-04", "2026-05-04"]  # version 1 has left the log
+    opened.delete("id = '0'")
+    assert touched(3) == "0001-01-01"  # rows went without a note of ours
 
 
 def test_only_changed_people_are_touched(context_for: Contexts) -> None:
