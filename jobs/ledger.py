@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
+import operator
+from functools import cache, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 CODE = ("conf", "expectations", "features", "jobs")
 
 
-@functools.cache
+@cache
 def code_version() -> str:
     """Digest of the code and conf that decide results: a changed program is a changed input."""
     root = Path(__file__).parents[1]
@@ -36,26 +37,12 @@ def code_version() -> str:
 
 def runs(settings: Settings, request: Request) -> list[dict[str, Any]]:
     """Finished runs of a job, scope and partition, oldest first: one dict per run, columns of ops.run."""
-    import pyarrow.dataset as ds
-
-    opened = tables.log(settings, ops.RUN)
-    if opened is None:
-        return []
-    mine = (ds.field("job") == request.job) & (ds.field("scope") == request.scope) & (ds.field("partition") == request.partition)
-    found: list[dict[str, Any]] = opened.to_pyarrow_dataset().to_table(filter=mine).to_pylist()
-    return sorted(found, key=lambda run: run["finished_at"])
+    return _finished(settings, job=request.job, scope=request.scope, partition=request.partition)
 
 
 def wider_runs(settings: Settings, request: Request) -> list[dict[str, Any]]:
-    """Finished runs of a job and scope over ranges that hold the request's dates; inputs and run_id."""
-    import pyarrow.dataset as ds
-
-    opened = tables.log(settings, ops.RUN)
-    if opened is None:
-        return []
-    mine = (ds.field("job") == request.job) & (ds.field("scope") == request.scope)
-    found = opened.to_pyarrow_dataset().to_table(filter=mine, columns=["partition", "inputs", "run_id"]).to_pylist()
-    return [run for run in found if _holds(run["partition"], request)]
+    """Finished runs of a job and scope over ranges that hold the request's dates, oldest first."""
+    return [run for run in finished(settings, job=request.job, scope=request.scope) if _holds(run["partition"], request)]
 
 
 def _holds(partition: str, request: Request) -> bool:
@@ -64,24 +51,24 @@ def _holds(partition: str, request: Request) -> bool:
 
 
 def finished(settings: Settings, *, job: str, scope: str) -> list[dict[str, Any]]:
-    """Finished runs of a job and scope for whatever partition, oldest first: partition and finished_at."""
+    """Finished runs of a job and scope for whatever partition, oldest first."""
+    return _finished(settings, job=job, scope=scope)
+
+
+def newest(settings: Settings, job: str) -> dict[str, Any] | None:
+    """The job's run that finished last, whatever its scope and partition."""
+    return next(reversed(_finished(settings, job=job)), None)
+
+
+def _finished(settings: Settings, **equal: str) -> list[dict[str, Any]]:
+    """Rows of ops.run whose columns have these values, oldest first."""
     import pyarrow.dataset as ds
 
     opened = tables.log(settings, ops.RUN)
     if opened is None:
         return []
-    mine = (ds.field("job") == job) & (ds.field("scope") == scope)
-    found: list[dict[str, Any]] = opened.to_pyarrow_dataset().to_table(filter=mine, columns=["partition", "finished_at"]).to_pylist()
-    return sorted(found, key=lambda run: run["finished_at"])
-
-
-def newest(settings: Settings, job: str) -> dict[str, Any] | None:
-    """The job's run that finished last, whatever its scope and partition; columns of ops.run."""
-    import pyarrow.dataset as ds
-
-    opened = tables.log(settings, ops.RUN)
-    found = opened.to_pyarrow_dataset().to_table(filter=ds.field("job") == job).to_pylist() if opened else []
-    return max(found, key=lambda run: run["finished_at"], default=None)
+    where = reduce(operator.and_, (ds.field(name) == value for name, value in equal.items()))
+    return sorted(opened.to_pyarrow_dataset().to_table(filter=where).to_pylist(), key=lambda run: run["finished_at"])
 
 
 def versions_until(settings: Settings, inputs: Sequence[Table], request: Request) -> dict[str, int]:
