@@ -18,6 +18,7 @@ from features.sources.transaction import TRANSACTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from pyspark.sql import Column, DataFrame, SparkSession
 
@@ -96,6 +97,17 @@ def account_products(accounts: DataFrame, products: DataFrame) -> DataFrame:
         F.min_by("family", "valid_from").alias("family"), F.min_by("is_asset", "valid_from").alias("is_asset")
     )
     return first.join(F.broadcast(families), on="product_code", how="inner").where("is_asset").drop("is_asset")
+
+
+def reappeared(balances: DataFrame, accounts: DataFrame, *, opening: date, day: date) -> DataFrame:
+    """Grain: account_key, of accounts opened before `opening` whose first balance from then on is of `day` or later.
+
+    balances: those from `opening` on. Without what these accounts held before it, `balance_tiles` would take their first
+    balance for an opening level.
+    """
+    first = balances.groupBy("account_key").agg(F.min("business_date").alias("first_day")).where(F.col("first_day") >= F.lit(day))
+    old = accounts.where(F.col("opened_on") < F.lit(opening)).select("account_key").distinct()
+    return first.join(old, on="account_key", how="left_semi").select("account_key")
 
 
 def balance_tiles(balances: DataFrame, account_products: DataFrame, prices: DataFrame) -> DataFrame:

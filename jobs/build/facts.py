@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
 
 from expectations.contracts import core
 from features import margin, spine, tiles
@@ -27,7 +29,6 @@ from jobs.errors import InputNotReadyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import date
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -50,12 +51,14 @@ class Facts:
     """Facts for as-of dates within [first, last]; frames are lazy, small reference data is collected once.
 
     reach: days before an as-of date that are seen, itself included.
+    known_from: first business date of the stored tiles that the balances of these facts continue; None where nothing goes before them.
     """
 
     context: JobContext
     first: date
     last: date
     reach: int = LONGEST_WINDOW
+    known_from: date | None = None
 
     @property
     def since(self) -> date:
@@ -66,9 +69,9 @@ class Facts:
         """First business date of the source's tiles: levels start from an opening one, events do not."""
         return self.since - timedelta(days=OPENING_DAYS) if source is BALANCE else self.since
 
-    def _current(self, table: Table, since: date) -> DataFrame:
+    def _current(self, table: Table, since: date, until: date | None = None) -> DataFrame:
         frame = tables.current(tables.read_or_empty(self.context, table), table)
-        return frame.where(between(str(table.date), since, self.last)) if "month" in table.partition_by else frame
+        return frame.where(between(str(table.date), since, until or self.last)) if "month" in table.partition_by else frame
 
     def _images(self, table: Table) -> DataFrame:
         return tables.read_or_empty(self.context, table)
@@ -114,7 +117,13 @@ class Facts:
         return tiles.channel_tiles(self._current(core.CHANNEL_EVENT, self.since), tiles.unit_cost_frame(self.context.spark, self.rates))
 
     def balance_tiles(self) -> DataFrame:
-        balances = self._current(core.BALANCE_DAILY, self.opening(BALANCE))
+        opening = max(self.opening(BALANCE), self.known_from or date.min)
+        balances = self._current(core.BALANCE_DAILY, opening)
+        if self.known_from and self.known_from < opening:
+            # Nearly always nobody: then the older balances are not read either, as adaptive planning drops the join.
+            silent = tiles.reappeared(balances, self._images(core.ACCOUNT), opening=opening, day=self.since)
+            older = self._current(core.BALANCE_DAILY, self.known_from, opening - timedelta(days=1))
+            balances = balances.unionByName(older.join(F.broadcast(silent), on="account_key", how="left_semi"))
         assets = tiles.account_products(self._images(core.ACCOUNT), self._images(core.PRODUCT))
         return tiles.balance_tiles(balances, assets, self.prices)
 

@@ -116,8 +116,9 @@ def _make(facts: Facts, source: Source, kept: Stored | None, after: Stored) -> W
     since = max(after.since[source.name], kept.true_until(facts.context.settings, source) + timedelta(days=1))
     if since > after.until:
         return None
-    days = (after.until - since).days + 1
-    return _store(facts.context, source, Facts(facts.context, after.until, after.until, reach=days), since=since)
+    reach = (after.until - since).days + 1
+    made_again = Facts(facts.context, after.until, after.until, reach=reach, known_from=after.since[source.name])
+    return _store(facts.context, source, made_again, since=since)
 
 
 def _store(context: JobContext, source: Source, facts: Facts, *, since: date) -> Written:

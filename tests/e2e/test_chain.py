@@ -26,6 +26,7 @@ from expectations.contracts import core, mart, ops
 from expectations.contracts.features import SEGMENT_DAILY
 from expectations.contracts.quarantine import quarantine_table
 from features import catalogue
+from features.sources.balance import BALANCE
 from jobs import ledger, publish, tables
 from jobs.build import features_command, segments_command, tile_store
 from jobs.build.facts import Facts
@@ -175,3 +176,28 @@ def test_a_late_row_makes_the_tiles_it_touched_again_and_no_others(
     # What somebody else did to a core table is in no note: nothing of it is trusted.
     built.spark.sql(f"delete from delta.`{tables.location(settings, core.TRANSACTION)}` where transaction_id = 'T1'")
     assert set(tile_store.trusted(facts)) == {"channel", "balance"}
+
+
+def test_an_account_that_was_silent_for_longer_than_balances_are_read_back_is_not_counted_twice(
+    built: JobContext, context_for: Callable[..., JobContext], settings: Settings
+) -> None:
+    # Nothing is told of A2 since 2025-12-31, not even month-ends; on 2026-05-15 it holds 900.00 dollars.
+    first, second = date(2026, 5, 14), date(2026, 5, 15)
+    run(context_for("features", first), made_tiles)
+    moved = {"transactions": [txn("T5", posted_at="2026-05-15 12:00:00")], "balances": [balance("A2", "900.00", "2026-05-15", "USD")]}
+    for group, rows in (("reference", REFERENCE), ("transactions", moved)):
+        deliver_group(settings.landing, group, second, rows)
+        run(context_for("ingest", second, scope=group), ingest)
+
+    night = context_for("features", second)
+    report = run(night, made_tiles)
+    assert report.rows["features.tile_balance"] == 1  # 15 May; all before it is kept
+    levels = tables.read(night, BALANCE.table).groupBy("customer_key").agg({"aum": "sum"})
+    # 10,000.00 yuan, and 900.00 dollars instead of 1,000.00.
+    assert by_customer(levels, "sum(aum)") == {C1: (1_639_000,)}
+
+
+def made_tiles(context: JobContext) -> JobReport:
+    """What `kequn features` does first."""
+    _, written, stored = tile_store.brought_up_to_date(Facts(context, context.request.since, context.request.until))
+    return JobReport(rows={one.table: one.inserted for one in written}, outputs={}, figures={"tiles": stored.figures})
