@@ -10,6 +10,8 @@ from jobs.simulate.draws import NEVER, Ints, chance, choice
 from jobs.simulate.scene import Scene, fade_progress
 
 EVENT_COLUMNS = ("day", "second", "customer", "channel", "type", "function", "device")
+VIEWS_PER_LOGIN = 1.5
+CLOSING_SHARE = 0.08  # of what a customer views on the last day before silence
 TRANSACT_SHARE = 0.55  # of a customer's own transactions leave a channel event
 FUNCTION_OF_TYPE = {c.TRANSFER: 3, c.PURCHASE: 4, c.WEALTH_BUY: 5, c.WEALTH_SELL: 5, c.PLAN_INSTALMENT: 6, c.LOAN_PAYMENT: 7, c.CARD_PAYMENT: 8,
                     c.CASH_DEPOSIT: c.CASH, c.CASH_WITHDRAWAL: c.CASH}  # fmt: skip
@@ -38,9 +40,9 @@ def _sessions(scene: Scene) -> list[Rows]:
     second = scene.seconds(who.size)
     channel = scene.channels(who, remote_only=True)
     login = _event(scene, who, day, second=second, channel=channel, kind=c.LOGIN, function=0)
-    look = np.repeat(np.arange(who.size), rng.poisson(0.6, who.size))
+    look = np.repeat(np.arange(who.size), rng.poisson(VIEWS_PER_LOGIN, who.size))
     function = choice(rng, c.VIEW_SHARE, look.size)
-    leaving = chance(rng, 0.2 * fade_progress(people, scene.month.last)[who[look]], look.size)
+    leaving = chance(rng, CLOSING_SHARE * fade_progress(people, scene.month.last)[who[look]], look.size)
     view = _event(scene, who[look], day[look], second=np.minimum(second[look] + rng.integers(8, 240, look.size), 82_799), channel=channel[look],
                   kind=c.VIEW, function=np.where(leaving, c.CLOSE_ACCOUNT, function))  # fmt: skip
     return [login, view, _new_devices(scene)]
