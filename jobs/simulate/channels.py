@@ -10,8 +10,8 @@ from jobs.simulate.draws import NEVER, Ints, chance, choice
 from jobs.simulate.scene import Scene, fade_progress
 
 EVENT_COLUMNS = ("day", "second", "customer", "channel", "type", "function", "device")
-VIEWS_PER_LOGIN = 1.5
-CLOSING_SHARE = 0.08  # of what a customer views on the last day before silence
+VIEWS_PER_LOGIN = 1.15
+CLOSING_SHARE = 0.1  # of what a customer views on the last day before silence
 TRANSACT_SHARE = 0.55  # of a customer's own transactions leave a channel event
 FUNCTION_OF_TYPE = {c.TRANSFER: 3, c.PURCHASE: 4, c.WEALTH_BUY: 5, c.WEALTH_SELL: 5, c.PLAN_INSTALMENT: 6, c.LOAN_PAYMENT: 7, c.CARD_PAYMENT: 8,
                     c.CASH_DEPOSIT: c.CASH, c.CASH_WITHDRAWAL: c.CASH}  # fmt: skip
