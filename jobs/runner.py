@@ -89,7 +89,7 @@ def _run(
 ) -> dict[str, Any]:
     from jobs import session, warm_jvm
 
-    with warm_jvm.borrowed(settings) as jvm:
+    with warm_jvm.borrowed(settings, f"{request.job} {request.scope}") as jvm:
         spark = session.build(settings, name=f"{request.job} {request.scope} {request.partition}")
         try:
             context = JobContext(

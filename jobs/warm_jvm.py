@@ -37,14 +37,16 @@ def address_file(settings: Settings) -> Path:
 
 
 @contextmanager
-def borrowed(settings: Settings) -> Iterator[int | None]:
+def borrowed(settings: Settings, job: str = "") -> Iterator[int | None]:
     """Pyspark uses the borrowed JVM within the block. Yields its process id; None where there is none to borrow.
+
+    job: its name and scope; a JVM that ran it before is preferred.
 
     The JVM is given back when the block ends well. Otherwise, and when this process dies, the connection breaks and the
     keeper kills the JVM: nothing that the job began goes on behind its back.
     """
     connection = _connection(settings) if settings.spark.warm_jvms else None
-    loan = _loan(connection) if connection else None
+    loan = _loan(connection, job) if connection else None
     if connection is None or loan is None:
         yield None
         return
@@ -65,8 +67,9 @@ def _connection(settings: Settings) -> Connection | None:
     return None
 
 
-def _loan(connection: Connection) -> Loan | None:
+def _loan(connection: Connection, job: str) -> Loan | None:
     with suppress(EOFError, OSError):
+        connection.send(job)
         loan: Loan | None = connection.recv()
         return loan
     return None

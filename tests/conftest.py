@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import date
+from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -13,7 +13,8 @@ from pyspark.sql import SparkSession
 
 from conf import settings as conf
 from conf.settings import Settings
-from jobs.context import JobContext, Request, new_run_id, now
+from jobs.context import JobContext
+from tests.fixtures.context import context_of
 
 os.environ["KEQUN_ENV"] = "ci"
 hypothesis.settings.register_profile("ci", max_examples=10, deadline=None, print_blob=True)
@@ -43,14 +44,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def context_for(spark: SparkSession, settings: Settings) -> Callable[..., JobContext]:
     """Makes a context as the runner would: job, since, until, scope, generation."""
-
-    def make(
-        job: str = "test", since: date = date(2026, 1, 31), until: date | None = None, *, scope: str = "", generation: int = 0
-    ) -> JobContext:
-        request = Request(job=job, since=since, until=until or since, scope=scope)
-        return JobContext(settings=settings, request=request, spark=spark, run_id=new_run_id(), generation=generation, started_at=now())
-
-    return make
+    return partial(context_of, spark, settings)
 
 
 @pytest.fixture

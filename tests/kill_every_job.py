@@ -1,7 +1,7 @@
 """Kill every job of the chain at random moments and compare the tables with those of an undisturbed chain.
 
-`python -m tests.kill_every_job --customers 200 --months 26 --kills 2 --seed 1` (an hour; CI kills every way of writing
-instead, tests/integration/test_kill.py). Each command of a history and a night runs in two homes on the same landing zone:
+`python -m tests.kill_every_job --customers 600 --months 42 --kills 2 --seed 1` (an hour; CI kills every way of writing
+instead, tests/integration/test_kill.py). A smaller bank has too few who leave for a model, and then nothing to score with. Each command of a history and a night runs in two homes on the same landing zone:
 undisturbed in one; in the other it is killed, JVM included, `--kills` times at random moments and then run to its end.
 Ends with 1 when an exit code or the content of any table differs; names the table and how many rows.
 """
@@ -96,8 +96,8 @@ def differing(calm: Home, disturbed: Home) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill every job of the chain at random moments; compare the tables.")
-    parser.add_argument("--customers", type=int, default=200)
-    parser.add_argument("--months", type=int, default=26)
+    parser.add_argument("--customers", type=int, default=600)
+    parser.add_argument("--months", type=int, default=42)
     parser.add_argument("--kills", type=int, default=2, help="kills before each command may end")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="leave the homes behind to look at")

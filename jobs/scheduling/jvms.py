@@ -9,7 +9,6 @@ lost its worker breaks the connection, and its JVM is killed at once, so that no
 from __future__ import annotations
 
 import json
-import queue
 import secrets
 import threading
 from contextlib import suppress
@@ -40,6 +39,7 @@ class Jvm:
         started = SparkConf(loadDefaults=False).setAll(list(session.jvm_confs(settings).items()))
         self._gateway = launch_gateway(started)  # type: ignore[no-untyped-call]
         self._door: Any = None
+        self.ran: set[str] = set()
 
     @property
     def pid(self) -> int:
@@ -66,34 +66,52 @@ class Jvm:
 
 
 class Keeper:
-    """The JVMs that are idle, the warmest on top."""
+    """The JVMs that are idle, the one given back last at the end."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._idle: queue.LifoQueue[Jvm] = queue.LifoQueue()
+        self._idle: list[Jvm] = []
+        self._changed = threading.Condition()
 
     def start_one(self) -> None:
-        self._idle.put(Jvm(self._settings))
+        self._put(Jvm(self._settings))
+
+    def _put(self, jvm: Jvm) -> None:
+        with self._changed:
+            self._idle.append(jvm)
+            self._changed.notify()
+
+    def _take(self, job: str) -> Jvm | None:
+        """An idle JVM, best one that ran this job before: it has compiled what the job needs. None when all stay lent."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._idle, timeout=PATIENCE_SECONDS):
+                return None
+            jvm = max(reversed(self._idle), key=lambda idle: _likeness(job, idle.ran))
+            self._idle.remove(jvm)
+            return jvm
 
     def serve(self, connection: Connection) -> None:
         """Lend a JVM to the job at the other end until it gives it back or is gone; None when all are lent."""
-        with connection:
-            try:
-                jvm = self._idle.get(timeout=PATIENCE_SECONDS)
-            except queue.Empty:
-                connection.send(None)
-                return
-            is_back = False
-            with suppress(EOFError, OSError, Py4JError):  # the job is gone, or the JVM
-                connection.send(jvm.lend())
-                if connection.recv() == GIVEN_BACK:
-                    jvm.take_back()
-                    is_back = True
-        if is_back:
-            self._idle.put(jvm)
-        else:
+        jvm, is_back = None, False
+        with connection, suppress(EOFError, OSError, Py4JError):  # the job is gone, or the JVM
+            job = connection.recv()
+            jvm = self._take(job)
+            connection.send(jvm.lend() if jvm else None)
+            if jvm and connection.recv() == GIVEN_BACK:
+                jvm.take_back()
+                jvm.ran.add(job)
+                is_back = True
+        if jvm and is_back:
+            self._put(jvm)
+        elif jvm:
             jvm.kill()
             self.start_one()
+
+
+def _likeness(job: str, ran: set[str]) -> int:
+    """2 for the same job, 1 for one of the same name and another scope, 0 for neither."""
+    name = job.split(" ", maxsplit=1)[0]
+    return 2 if job in ran else int(any(one.split(" ", maxsplit=1)[0] == name for one in ran))
 
 
 def keep(settings: Settings) -> None:

@@ -13,14 +13,17 @@ first owner. One dollar is 7.10 yuan. What the bank delivered for 2025-12-31:
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
+from conf import settings as conf
 from conf.settings import Settings
 from expectations.contracts import core, mart, ops
 from expectations.contracts.features import SEGMENT_DAILY
@@ -34,10 +37,10 @@ from jobs.build.wide import wide_features
 from jobs.context import JobContext, JobReport, now
 from jobs.ingest import keys, seal
 from jobs.ingest.job import ingest
+from tests.fixtures.context import context_of
 from tests.fixtures.landing import REFERENCE, balance, deliver_group, txn
 
 DAY, NEXT_DAY = date(2025, 12, 31), date(2026, 1, 1)
-GROUPS = ("reference", "channel", "transactions", "credit")
 
 
 def customer(number: str) -> int:
@@ -47,14 +50,20 @@ def customer(number: str) -> int:
 C1, C2 = customer("C1"), customer("C2")
 
 
-@pytest.fixture
-def built(settings: Settings, context_for: Callable[..., JobContext]) -> JobContext:
-    """A night taken from landing to features, job after job, each entered in the ledger."""
+@pytest.fixture(scope="module")
+def night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a bank whose night was taken from landing to features, job after job, each entered in the ledger."""
+    home = tmp_path_factory.mktemp("night")
+    settings = conf.load("ci", variables={"KEQUN_HOME": str(home)})
     granted = [{"cust_no": "C1", "purpose": purpose, "granted": "true"} for purpose in ("marketing", "profiling", "sms")]
-    deliver_group(settings.landing, "reference", DAY, {**REFERENCE, "consents": granted})
-    deliver_group(
-        settings.landing, "transactions", DAY,
-        {
+    visits = [
+        {"event_id": event, "cust_no": "C1", "occurred_at": f"{day} 08:00:00", "channel": "app", "event_type": "login"}
+        for event, day in (("E1", "2025-12-30"), ("E2", "2025-12-31"))
+    ]
+    delivered = {
+        "reference": {**REFERENCE, "consents": granted},
+        "channel": {"channel_events": visits},
+        "transactions": {
             "transactions": [
                 txn("T1"),
                 txn("T2", posted_at="2025-12-31 09:00:00", direction="C", amount="5000.00", txn_type="salary", initiated_by="B"),
@@ -63,19 +72,20 @@ def built(settings: Settings, context_for: Callable[..., JobContext]) -> JobCont
             ],
             "balances": [balance("A1", "10000.00", "2025-12-31"), balance("A2", "1000.00", "2025-12-31", "USD")],
         },
-    )  # fmt: skip
-    visits = [
-        {"event_id": event, "cust_no": "C1", "occurred_at": f"{day} 08:00:00", "channel": "app", "event_type": "login"}
-        for event, day in (("E1", "2025-12-30"), ("E2", "2025-12-31"))
-    ]
-    deliver_group(settings.landing, "channel", DAY, {"channel_events": visits})
-    deliver_group(settings.landing, "credit", DAY, {})
-    context = context_for("chain", DAY)
+        "credit": {},
+    }  # fmt: skip
+    for group, feeds in delivered.items():
+        deliver_group(settings.landing, group, DAY, feeds)
+        run(context_of(spark, settings, "ingest", DAY, scope=group), ingest)
+    run(context_of(spark, settings, "features", DAY), features_command.build)
+    return home
 
-    for group in GROUPS:
-        run(context_for("ingest", DAY, scope=group), ingest)
-    run(context_for("features", DAY), features_command.build)
-    return context
+
+@pytest.fixture
+def built(night: Path, tmp_path: Path, context_for: Callable[..., JobContext]) -> JobContext:
+    """That night, in a home of the test's own."""
+    shutil.copytree(night, tmp_path, dirs_exist_ok=True)
+    return context_for("chain", DAY)
 
 
 @pytest.fixture

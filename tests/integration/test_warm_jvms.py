@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import AuthenticationError
@@ -129,6 +130,15 @@ def test_a_job_that_finds_all_lent_starts_its_own(settings: Settings, keeper: ps
     with warm_jvm.borrowed(settings) as first, warm_jvm.borrowed(settings) as second, warm_jvm.borrowed(settings) as third:
         assert {first, second} == _jvms(keeper)
         assert third is None
+
+
+def test_a_job_gets_the_jvm_that_ran_it_before_or_one_like_it(settings: Settings, keeper: psutil.Process) -> None:
+    with warm_jvm.borrowed(settings, "ingest channel") as channel, warm_jvm.borrowed(settings, "score churn") as churn:
+        assert {channel, churn} == _jvms(keeper)
+    for job, expected in (("score churn", churn), ("ingest channel", channel), ("score value", churn), ("ingest credit", channel)):
+        time.sleep(1)  # the keeper hears of a JVM that is given back, it does not answer
+        with warm_jvm.borrowed(settings, job) as jvm:
+            assert jvm == expected, job
 
 
 def test_jvms_that_died_idle_are_replaced(settings: Settings, keeper: psutil.Process) -> None:
