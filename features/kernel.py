@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from features.spec import LONGEST_WINDOW, Operation
+from features.spec import LONGEST_WINDOW, Merge, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +36,22 @@ class Rows:
     segment: Integers
     day: Integers
     columns: Mapping[str, Integers]
+
+
+_MERGES = {Merge.SUM: np.add, Merge.MAX: np.maximum, Merge.BITS: np.bitwise_or}
+
+
+def one_per_day(rows: Rows, merges: Mapping[str, Merge]) -> Rows:
+    """The rows, where several of a segment and day (those of merged customers) have become one. Raises OverflowError."""
+    is_first = np.append(True, (np.diff(rows.segment) != 0) | (np.diff(rows.day) != 0))[: len(rows.day)]
+    if is_first.all():
+        return rows
+    first = np.flatnonzero(is_first)
+    columns = {
+        name: _MERGES[merges[name]].reduceat(_bounded(values, name) if merges[name] is Merge.SUM else values, first)
+        for name, values in rows.columns.items()
+    }
+    return Rows(rows.segment[first], rows.day[first], columns)
 
 
 @dataclass(frozen=True)

@@ -79,11 +79,6 @@ class TileColumn:
         """Aggregate that makes the tile from events. A day without matching events is 0, an extremum null."""
         return f"coalesce(sum({self.sql}), 0)" if self.merge is Merge.SUM else f"{self.merge}({self.sql})"
 
-    @property
-    def merged(self) -> str:
-        """Aggregate that makes one tile of several."""
-        return f"{self.merge}({self.name})"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:

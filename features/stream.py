@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from features.kernel import NOTHING, Integers, Questions, Rows, Sweep, answer
+from features.kernel import NOTHING, Integers, Questions, Rows, Sweep, answer, one_per_day
 from features.spec import Empty
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Asked:
 def measured(batches: Iterable[pa.RecordBatch], asked: Sequence[Asked], as_of: Sequence[int]) -> Iterator[pa.RecordBatch]:
     """Grain: customer_key × as_of_date that sees a row; one column per wanted measure. as_of: days since 1970-01-01.
 
-    batches: rows of ROW_DDL, sorted by its first five columns; `source` is a position in `asked`.
+    batches: rows of ROW_DDL, sorted by its first five columns; `source` is a position in `asked`. Several of a day are merged.
     """
     days = np.array(sorted(as_of), dtype=np.int64)
     width = len(days) * (2 + sum(len(one.wanted) for one in asked))
@@ -85,7 +85,8 @@ def _measured(rows: pa.RecordBatch, asked: Sequence[Asked], days: Integers) -> p
     }
     for position, one in enumerate(asked):
         mine = source == position
-        sweep = Sweep(Rows(segment[mine], day[mine], _tile_columns(rows.column("tile"), mine, one.columns)), questions)
+        tiles = Rows(segment[mine], day[mine], _tile_columns(rows.column("tile"), mine, one.columns))
+        sweep = Sweep(one_per_day(tiles, {column.name: column.merge for column in one.source.columns}), questions)
         columns |= {item.column: _array(answer(sweep, item), item) for item in one.wanted}
     return pa.RecordBatch.from_pydict(columns)
 

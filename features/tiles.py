@@ -5,6 +5,7 @@ Tiles keep the customer of the day; who owns them after a merge is asked when wi
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Window
@@ -127,6 +128,15 @@ def balance_tiles(balances: DataFrame, account_products: DataFrame, prices: Data
         .agg(*(F.sum(F.col("sign") * F.col(name)).alias(name) for name in LEVELS))
         .where(" or ".join(f"{name} <> 0" for name in LEVELS))
     )  # fmt: skip
+
+
+def opened(tiles: DataFrame, source: Source, opening: date) -> DataFrame:
+    """Grain: the tiles'. Changes before `opening` in one tile, of the day before it: the same levels from then on."""
+    changes = [column.name for column in source.columns]
+    older = tiles.where(F.col("business_date") < F.lit(opening)).groupBy("customer_key").agg(*(F.sum(name).alias(name) for name in changes))
+    at_opening = older.withColumn("business_date", F.lit(opening - timedelta(days=1)))
+    newer = tiles.where(F.col("business_date") >= F.lit(opening)).select("customer_key", "business_date", *changes)
+    return newer.unionByName(at_opening)
 
 
 def _account_levels() -> list[Column]:

@@ -59,33 +59,20 @@ def _asked(source: Source, wanted: Sequence[Wanted]) -> stream.Asked:
 
 
 def _rows(tiles: DataFrame, asked: stream.Asked, position: int, owners: DataFrame | None) -> DataFrame:
-    """Grain: owner × business_date × ownership; columns of stream.ROW_DDL."""
+    """Grain: tile × ownership; columns of stream.ROW_DDL. The kernel adds up what merged customers have on one day."""
     columns = [column for column in asked.source.columns if column.name in asked.columns]
-    mine = _merged_tiles(tiles.where("customer_key is not null"), columns, owners)
-    return mine.select(
+    return owned(tiles.where("customer_key is not null"), owners).selectExpr(
         "customer_key",
-        F.coalesce(F.unix_date("owned_from"), F.lit(stream.FIRST_DAY)).alias("owned_from"),
-        F.coalesce(F.unix_date("owned_to"), F.lit(stream.LAST_DAY)).alias("owned_to"),
-        F.lit(position).alias("source"),
-        F.unix_date("business_date").alias("day"),
-        F.expr(f"array({', '.join(_known(column) for column in columns)}) as tile"),
+        f"coalesce(unix_date(owned_from), {stream.FIRST_DAY}) as owned_from",
+        f"coalesce(unix_date(owned_to), {stream.LAST_DAY}) as owned_to",
+        f"{position} as source",
+        "unix_date(business_date) as day",
+        f"array({', '.join(_known(column) for column in columns)}) as tile",
     )
 
 
 def _known(column: TileColumn) -> str:
     return f"coalesce({column.name}, {f'{NOTHING + 1}L - 1L' if column.merge is Merge.MAX else '0L'})"
-
-
-def _merged_tiles(tiles: DataFrame, columns: Sequence[TileColumn], owners: DataFrame | None) -> DataFrame:
-    """Grain: owner × business_date × ownership. Only tiles that a merge concerns are added up again."""
-    if owners is None:
-        return owned(tiles, None)
-    keys = owners.select(F.col("merged_key").alias("customer_key")).distinct()
-    others = owned(tiles.join(F.broadcast(keys), on="customer_key", how="left_anti"), None)
-    concerned = owned(tiles.join(F.broadcast(keys), on="customer_key", how="left_semi"), owners)
-    grain = ("customer_key", "business_date", "owned_from", "owned_to")
-    added = concerned.groupBy(*grain).agg(*(F.expr(f"{column.merged} as {column.name}") for column in columns))
-    return added.unionByName(others.select(*added.columns))
 
 
 def credit_steps(tiles: DataFrame, owners: DataFrame | None = None) -> DataFrame:

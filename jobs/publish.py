@@ -7,6 +7,7 @@ the same tables. Dates before the newest published one are never restated.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import core, features, mart, ops, scores
@@ -16,6 +17,7 @@ from jobs import frames, quality, runner, tables
 from jobs.context import JobContext, JobReport, now
 from jobs.errors import UsageError
 from jobs.marts import customer_360, guards, pictures, segment_list
+from jobs.threads import side_by_side
 
 if TYPE_CHECKING:
     import argparse
@@ -68,14 +70,13 @@ def publish(context: JobContext) -> JobReport:
     previous = {contract.table.name: _previous(context, contract.table) for contract in wanted}
     for contract in wanted:
         _refuse_past(context, contract.table, previous[contract.table.name])
-    made = {name: frames.made(frame) for name, frame in _frames(context).items()}
+    made = _made(context)
     publications = [
         Publication(contract=contract, frame=made[contract.table.name], previous=previous[contract.table.name]) for contract in wanted
     ]
     try:
         _judge(context, publications)
-        for publication in publications:
-            _write(context, publication)
+        side_by_side(partial(_write, context, publication) for publication in publications)
         entries = [_entry(context, publication) for publication in publications]
         tables.record(context, ops.PUBLISH_LOG, entries)
         return _report(entries, made[mart.CUSTOMER_360.name])
@@ -104,10 +105,11 @@ def _refuse_past(context: JobContext, table: Table, previous: dict[str, Any] | N
         )
 
 
-def _frames(context: JobContext) -> dict[str, DataFrame]:
+def _made(context: JobContext) -> dict[str, DataFrame]:
+    """Each mart's frame by its name. Everybody's picture is made first, so that the list of segments need not make it again."""
     found = pictures.read(context)
-    customers = customer_360.build(found, _edition(context, mart.CUSTOMER_360))
-    segments = segment_list.build(customers, found.segments, _edition(context, mart.SEGMENT_LIST))
+    customers = frames.made(customer_360.build(found, _edition(context, mart.CUSTOMER_360)))
+    segments = frames.made(segment_list.build(customers, found.segments, _edition(context, mart.SEGMENT_LIST)))
     return {mart.CUSTOMER_360.name: customers, mart.SEGMENT_LIST.name: segments}
 
 

@@ -12,10 +12,10 @@ from jobs.tables_read import current, read, read_or_empty, valid_on
 from jobs.writes_commit import Written, as_counts, content_hash, create
 from jobs.writes_facts import record
 from jobs.writes_intervals import merge_intervals
-from jobs.writes_rows import append_revisions, merge_changed
+from jobs.writes_rows import Span, append_revisions, merge_changed
 from jobs.writes_slices import append, replace
 
 __all__ = [
-    "Written", "append", "append_revisions", "as_counts", "commits", "content_hash", "create", "current", "first_touched", "location", "log", "may_be_revised",
+    "Span", "Written", "append", "append_revisions", "as_counts", "commits", "content_hash", "create", "current", "first_touched", "location", "log", "may_be_revised",
     "merge_changed", "merge_intervals", "read", "read_or_empty", "record", "replace", "valid_on", "version",
 ]  # fmt: skip

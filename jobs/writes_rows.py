@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from expectations.contracts.types import Write
 from jobs.errors import DataRejectedError, InvariantError
@@ -13,6 +13,7 @@ from jobs.writes_commit import Written, append_rows, commit, content_hash, once,
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from pyspark.sql import DataFrame
 
@@ -20,29 +21,44 @@ if TYPE_CHECKING:
     from jobs.context import JobContext
 
 
-def append_revisions(context: JobContext, table: Table, frame: DataFrame, *, part: str = "") -> Written:
+class Span(NamedTuple):
+    """How many rows a frame has, and the dates they lie in; None where it has none."""
+
+    rows: int
+    first: date | None
+    last: date | None
+
+
+def append_revisions(context: JobContext, table: Table, frame: DataFrame, *, part: str = "", span: Span | None = None) -> Written:
     """Publish rows of key × date: revision 0 where nothing was published, one more where the content differs.
 
     frame: one row per contract key (which includes the date), in the contract's columns; read twice, so make it when it is dear.
+    span: the frame's, where the caller knows it; else it is counted.
     """
-    return once(context, table, Write.REVISIONS, part=part, work=lambda app: _append_revisions(context, table, frame, app))
+    return once(context, table, Write.REVISIONS, part=part, work=lambda app: _append_revisions(context, table, frame, app, span))
 
 
-def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: str) -> Written:
+def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: str, span: Span | None) -> Written:
     from pyspark.sql import functions as F
 
-    date = str(table.date)
-    span = frame.agg(F.count(F.lit(1)).alias("rows"), F.min(date).alias("first"), F.max(date).alias("last")).first()
-    assert span is not None  # an aggregate without groups has one row
-    if not span["rows"]:
+    rows, first, last = span or _span(frame, str(table.date))
+    if first is None or last is None:
         raise DataRejectedError(f"Nothing to publish to [{table.full_name}]; the spine of [{context.request.partition}] is empty")
     hashed = with_month(table, frame).withColumn("row_hash", content_hash(table.content)).withColumn("known_at", F.lit(context.started_at))
-    if not may_hold(context.settings, table, span["first"], span["last"]):
+    if not may_hold(context.settings, table, first, last):
         # The usual night: nothing to compare with.
-        figures = {"rows_in": span["rows"], "inserted": span["rows"], "first_date": str(span["first"])}
+        figures = {"rows_in": rows, "inserted": rows, "first_date": str(first)}
         new = hashed.withColumn("revision", F.lit(0))
-        return commit(context, table, app, figures, lambda signed: append_rows(context, table, new, signed, rows=span["rows"]))
+        return commit(context, table, app, figures, lambda signed: append_rows(context, table, new, signed, rows=rows))
     return _append_differing(context, table, hashed, app)
+
+
+def _span(frame: DataFrame, date: str) -> Span:
+    from pyspark.sql import functions as F
+
+    found = frame.agg(F.count(F.lit(1)), F.min(date), F.max(date)).first()
+    assert found is not None  # an aggregate without groups has one row
+    return Span(*found)
 
 
 def _append_differing(context: JobContext, table: Table, hashed: DataFrame, app: str) -> Written:

@@ -48,22 +48,25 @@ def build(context: JobContext) -> JobReport:
     day_tiles, written, stored = tile_store.brought_up_to_date(facts)
     with planned_once(context.spark):
         wide = frames.made(engine.features_of(facts.core(day_tiles), dates))
-    rows = check(wide)
+    span = check(wide)
     written += side_by_side(
-        partial(tables.append_revisions, context, one.table, wide.select(*one.table_columns)) for one in catalogue.GROUPS
+        partial(tables.append_revisions, context, one.table, wide.select(*one.table_columns), span=span) for one in catalogue.GROUPS
     )
-    return _report(written, stored, rows=rows, dates=dates)
+    return _report(written, stored, rows=span.rows, dates=dates)
 
 
-def check(wide: DataFrame) -> int:
-    """Rows of the frame, once its key is unique and no feature that means zero without rows is null.
+def check(wide: DataFrame) -> tables.Span:
+    """Rows and dates of the frame, once its key is unique and no feature that means zero without rows is null.
 
     One aggregation. Raises InvariantError for a repeated key, DataRejectedError for a null or an empty frame.
     """
     from pyspark.sql import functions as F
 
     promised = [name for name, (_, feature) in catalogue.FEATURES.items() if feature.empty_means is Empty.ZERO]
-    counts = [F.count(F.lit(1)).alias("rows"), F.count_distinct(*windows.KEYS).alias("keys")]
+    counts = [
+        F.count(F.lit(1)).alias("rows"), F.count_distinct(*windows.KEYS).alias("keys"),
+        F.min("as_of_date").alias("first"), F.max("as_of_date").alias("last"),
+    ]  # fmt: skip
     found = wide.agg(*counts, *(F.count(name).alias(name) for name in promised)).first()
     assert found is not None  # an aggregate without groups has one row
     if found["rows"] != found["keys"]:
@@ -71,7 +74,7 @@ def check(wide: DataFrame) -> int:
     nulls = {name: found["rows"] - found[name] for name in promised if found[name] != found["rows"]}
     if nulls:
         raise DataRejectedError(f"Features are null although no rows mean zero: {nulls}; look at what they are made of")
-    return int(found["rows"])
+    return tables.Span(found["rows"], found["first"], found["last"])
 
 
 def _report(written: Sequence[Written], stored: Stored, *, rows: int, dates: Sequence[date]) -> JobReport:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import core
+from features import tiles
 from features.catalogue import TILED
 from features.sources.balance import BALANCE
 from features.sources.channel import CHANNEL
@@ -104,9 +105,10 @@ def brought_up_to_date(facts: Facts) -> tuple[dict[str, DataFrame], list[Written
 
 
 def _read(facts: Facts, source: Source, stored: Stored) -> DataFrame:
-    # Levels add up from the first change on.
-    since = stored.since[source.name] if source.kind is Kind.STEPS else facts.opening(source)
-    return tables.read(facts.context, source.table).where(between("business_date", since, facts.last))
+    since, opening = stored.since[source.name], facts.opening(source)
+    levels_add_up = source.kind is Kind.STEPS and since < opening
+    found = tables.read(facts.context, source.table).where(between("business_date", since if levels_add_up else opening, facts.last))
+    return tiles.opened(found, source, opening) if levels_add_up else found
 
 
 def _make(facts: Facts, source: Source, kept: Stored | None, after: Stored) -> Written | None:

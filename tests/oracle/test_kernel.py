@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial, reduce
 from itertools import pairwise
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import measures, stream
-from features.kernel import LARGEST, NOTHING, Questions, Rows, Sweep, answer
+from features.kernel import LARGEST, NOTHING, Questions, Rows, Sweep, answer, one_per_day
 from features.spec import Kind, Measure, Merge, Operation, Source, TileColumn, Wanted
 
 EPOCH = date(1970, 1, 1)
@@ -125,6 +127,23 @@ def test_a_sum_that_may_not_fit_is_refused():
     sweep = Sweep(Rows(one, one, {"v": one + LARGEST + 1}), Questions(one, one))
     with pytest.raises(OverflowError, match=r"Column \[v\] of a day tile reaches \[\d+\]"):
         answer(sweep, WANTED[0])
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(rows=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(-40, 60)), max_size=30).map(sorted))
+def test_rows_of_one_day_become_one(rows):
+    segment, day, value = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    found = one_per_day(Rows(segment, day, dict.fromkeys(Merge, value)), {merge: merge for merge in Merge})
+    days = sorted({row[:2] for row in rows})
+    assert list(zip(found.segment.tolist(), found.day.tolist(), strict=True)) == days
+    for merge, by_hand in ((Merge.SUM, sum), (Merge.MAX, max), (Merge.BITS, partial(reduce, or_))):
+        assert found.columns[merge].tolist() == [by_hand([v for *where, v in rows if tuple(where) == one]) for one in days]
+
+
+def test_rows_of_one_day_that_may_not_fit_are_refused():
+    twice = np.zeros(2, dtype=np.int64)
+    with pytest.raises(OverflowError, match=r"Column \[v\]"):
+        one_per_day(Rows(twice, twice, {"v": twice + LARGEST + 1}), {"v": Merge.SUM})
 
 
 # --- the stream ----------------------------------------------------------------------------------------------------
