@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from deltalake import CommitProperties, Transaction, write_deltalake
-
 from expectations.contracts.types import Write
-from jobs.tables_log import location, log
-from jobs.writes_commit import Written, committed, explained, note_of, once, unchanged
+from jobs.tables_log import log
+from jobs.writes_commit import Written, append_arrow, commit, once, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,10 +33,5 @@ def _record(context: JobContext, table: Table, rows: Sequence[tuple[Any, ...]], 
     schema = pa.schema(opened.schema().to_arrow())
     frame = pa.Table.from_pylist([dict(zip(table.column_names, row, strict=True)) for row in rows], schema=schema)
     first = min((str(row[table.column_names.index(table.date)]) for row in rows), default="") if table.date else ""
-    note = note_of(context, app, {"rows_in": len(rows), "inserted": len(rows), "first_date": first})
-    properties = CommitProperties(
-        custom_metadata={"userMetadata": json.dumps(note)}, app_transactions=[Transaction(app, context.generation)]
-    )
-    with explained(context, table):
-        write_deltalake(location(context.settings, table), frame, mode="append", commit_properties=properties)
-    return committed(context, table, app)
+    figures = {"rows_in": len(rows), "inserted": len(rows), "first_date": first}
+    return commit(context, table, app, figures, lambda signed: append_arrow(context, table, frame, signed))

@@ -55,11 +55,11 @@ def _started(home: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def _wait(process: subprocess.Popen[str], happened: Callable[[], bool], what: str) -> None:
+    """Without a pause: the moment looked for may be a thousandth of a second long."""
     until = time.monotonic() + PATIENCE_SECONDS
     while not happened():
         assert process.poll() is None, f"the job ended before {what}: {process.communicate()}"
         assert time.monotonic() < until, f"{what} did not happen"
-        time.sleep(0.001)
 
 
 def _wait_for_session(process: subprocess.Popen[str]) -> None:
@@ -107,6 +107,7 @@ def _killed_while_writing(home: Path, settings: Settings, table: Table) -> bool:
     for _ in range(3):
         folder = Folder.of(settings, table)
         with _started(home) as process:
+            _wait_for_session(process)
             _wait(process, folder.has_new_data, f"data of {table.full_name}")
             os.killpg(process.pid, signal.SIGSTOP)
             in_between = not folder.has_new_commit()

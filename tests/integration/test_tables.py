@@ -13,10 +13,11 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from conf.settings import Settings
 from expectations.contracts.types import KNOWN, VALID, Column, Table, Write
-from jobs import tables, tables_log, tables_read
+from jobs import tables, tables_log, tables_read, writes_commit
 from jobs.context import JobContext
 from jobs.errors import ConfigurationError, DataRejectedError, InvariantError
 
@@ -308,7 +309,10 @@ def test_every_reader_can_read(context_for: Contexts, settings: Settings) -> Non
 
 
 @pytest.mark.parametrize("table", [FACTS, LEDGER], ids=["plain", "partitioned"])
-def test_the_checksum_of_an_empty_table_is_what_delta_finds_in_its_log(context: JobContext, settings: Settings, table: Table) -> None:
+def test_the_checksum_of_an_empty_table_is_what_delta_finds_in_its_log(
+    context: JobContext, settings: Settings, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writes_commit, "FEW_ROWS", 0)  # the checksum is Delta's writer's
     tables.create(context, table)
     log = Path(tables.location(settings, table)) / "_delta_log"
     ours = json.loads((log / f"{0:020}.crc").read_text(encoding="utf-8"))
@@ -328,6 +332,35 @@ def test_the_checksum_of_an_empty_table_is_what_delta_finds_in_its_log(context: 
     assert after["protocol"] == ours["protocol"]
     assert after["metadata"]["schemaString"] == ours["metadata"]["schemaString"]
     assert opened.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty()).validateChecksum(jvm.PythonUtils.toScalaMap({}))
+
+
+TYPES = {
+    "id": "'a'", "day": "date'2026-05-01'", "amount": "7L", "half": "0.5D", "no_number": "double('NaN')", "none": "cast(null as double)", "money": "12.30BD",
+    "at": "timestamp'2026-05-01 23:59:59.123456'", "is_so": "true", "names": "array('甲', null)", "small": "3",
+}  # fmt: skip
+KINDS = ("string", "date", "bigint", "double", "double", "double", "decimal(20,2)", "timestamp", "boolean", "array<string>", "int")
+
+
+@pytest.mark.parametrize("write", [Write.APPEND, Write.REVISIONS])
+def test_few_rows_are_stored_as_many_are(context_for: Contexts, settings: Settings, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = context_for("first"), context_for("second")
+    columns = tuple(Column(name=name, type=kind, description=name) for name, kind in zip(TYPES, KINDS, strict=True))
+    values = [f"cast({value} as {kind}) as {name}" for (name, value), kind in zip(TYPES.items(), KINDS, strict=True)]
+    row = first.spark.range(1).selectExpr(*values)
+    append = tables.append if write is Write.APPEND else tables.append_revisions
+    seen = []
+    for name, few in (("by_spark", (0, 10)), ("by_driver", (10, 0))):  # each goes on with what the other began
+        table = _table(name, write, key=("id", "day"), date="day", columns=columns, partition_by=("month",))
+        monkeypatch.setattr(writes_commit, "FEW_ROWS", few[0])
+        written = append(first, table, row)
+        monkeypatch.setattr(writes_commit, "FEW_ROWS", few[1])
+        append(second, table, row.withColumn("id", F.lit("b")))
+        notes = [{**note, "app": ""} for note in tables.commits(settings, table)]
+        files = DeltaTable(tables.location(settings, table)).get_add_actions(flatten=True)
+        statistics = sorted(column for column in files.column_names if column.startswith(("min.", "max.", "partition.")))
+        seen.append((_content(_by_delta(first, table)), tables.as_counts(written) | {"table": ""}, notes, statistics))
+    assert seen[0] == seen[1]
+    assert len(seen[0][0][1]) == 2
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
