@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import zlib
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from conf.sources import Feed
     from jobs.ingest.landing import LandedFile
 
+SPACED_KEY = re.compile(rb'"\s+:')
 # Fewer characters may be valid in two encodings by chance.
 TELLING_CHARACTERS = 8
 
@@ -48,7 +50,7 @@ def _text_problems(file: LandedFile, content: bytes, feed: Feed) -> list[str]:
     if _is_other_encoding(content, feed.encoding):
         return [f"is written in UTF-8, the mapping says encoding [{feed.encoding}]"]
     first = content.split(b"\n", 1)[0].decode(feed.encoding, errors="replace").rstrip("\r")
-    return _header_problems(first, feed) if feed.format == "csv" else _json_problems(first, feed)
+    return _header_problems(first, feed) if feed.format == "csv" else _json_problems(first, feed) or _unknown_keys(content, feed)
 
 
 def _is_other_encoding(content: bytes, encoding: str) -> bool:
@@ -87,6 +89,26 @@ def _json_problems(line: str, feed: Feed) -> list[str]:
     if not isinstance(first, dict) or set(first) == set(feed.columns):
         return []
     return different_columns(list(first), feed.columns)
+
+
+def _unknown_keys(content: bytes, feed: Feed) -> list[str]:
+    """The first line with keys that no column takes: reading would drop them without a word.
+
+    Where all keys are as many as the known ones together, none is unknown: so lines are only taken apart where that differs,
+    as it also does where a text holds what looks like a key.
+    """
+    known = sum(content.count(f'"{name}":'.encode(feed.encoding)) for name in feed.columns)
+    if content.count(b'":') == known and not SPACED_KEY.search(content):
+        return []
+    for number, line in enumerate(content.decode(feed.encoding, errors="replace").split("\n"), start=1):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue  # a row's fault
+        extra = sorted(set(found) - set(feed.columns)) if isinstance(found, dict) else []
+        if extra:
+            return [f"line [{number}] has keys {extra} that no column takes; expected {list(feed.columns)}"]
+    return []
 
 
 def _parquet_problems(content: bytes, feed: Feed) -> list[str]:
