@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from features import catalogue, engine, windows
 from features.spec import Empty
 from jobs import frames, runner, tables
-from jobs.build import tile_store
+from jobs.build import browse, tile_store
 from jobs.build.dates import add_month_ends_argument, as_of_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
@@ -34,9 +34,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     runner.add_date_arguments(parser)
     add_month_ends_argument(parser)
+    browse.add_arguments(parser)
 
 
 def run(arguments: Namespace) -> int:
+    if arguments.look:
+        return browse.run(arguments)
     scope = "month-ends" if arguments.month_ends else ""
     return runner.execute(JOB, runner.request_of("features", arguments, scope=scope, month_ends=arguments.month_ends))
 

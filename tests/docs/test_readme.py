@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -15,12 +17,14 @@ RUN_BY = {
     "make down": "tests/e2e/test_airflow.py: fixture told",
     "make demo SOURCE=berka DATA=../shared/data/berka": "tests/e2e/test_demo.py: test_berka_by_the_same_dags",
     "make help": "test_help_lists_every_target",
+    ".venv/bin/kequn features search login": "test_the_catalogue_can_be_looked_through",
+    ".venv/bin/kequn features show channels__login_gap_days": "test_the_catalogue_can_be_looked_through",
 }
 
 
 def _commands() -> set[str]:
     fenced = [line.split("#")[0].strip() for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
-    inline = re.findall(r"`((?:make|kequn) [^`]*)`", README)
+    inline = re.findall(r"`((?:make|\.venv/bin/kequn|kequn) [^`]*)`", README)
     return {command for command in (*fenced, *inline) if command}
 
 
@@ -32,9 +36,14 @@ def test_make_test_is_what_ci_runs() -> None:
     assert "exec make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_help_lists_every_target() -> None:
-    import subprocess
+def test_the_catalogue_can_be_looked_through() -> None:
+    for command in (command for command in RUN_BY if command.startswith(".venv/bin/kequn ")):
+        words = [str(Path(sys.executable).with_name("kequn")), *command.split()[1:]]
+        shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert "channels__login_gap_days" in shown
 
+
+def test_help_lists_every_target() -> None:
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(targets) > 10

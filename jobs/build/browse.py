@@ -1,0 +1,129 @@
+"""`kequn features list`, `show` and `search`: looking through the catalogue. No JVM, no tables: what is declared."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import unicodedata
+from typing import TYPE_CHECKING
+
+from features import catalogue
+from features.spec import PURPOSES
+from jobs.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator, Sequence
+
+    from features.spec import Feature, FeatureGroup, Wanted
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The commands `list`, `show` and `search`, beside the build's own options."""
+    below = parser.add_subparsers(dest="look", metavar="list|show|search", title="look through the catalogue")
+    listing = below.add_parser("list", help="features by group, a line each")
+    listing.add_argument("--group", help="of one group only")
+    listing.add_argument("--purpose", choices=PURPOSES, help="only those that may be used for it")
+    below.add_parser("show", help="all about a feature or a group").add_argument("name", help="full name of a feature, or a group")
+    below.add_parser("search", help="features by words of their names, titles and descriptions").add_argument("words", nargs="+")
+
+
+def run(arguments: Namespace) -> int:
+    """Raises UsageError for a name that is not declared, with the nearest ones."""
+    if arguments.look == "list":
+        lines = listed(group=arguments.group, purpose=arguments.purpose)
+    elif arguments.look == "show":
+        lines = shown(arguments.name)
+    else:
+        lines = found(arguments.words)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def listed(*, group: str | None = None, purpose: str | None = None) -> list[str]:
+    """A heading per group, then a line per feature. Raises UsageError for an unknown group."""
+    groups = [_group(group)] if group else list(catalogue.GROUPS)
+    lines = []
+    for one in groups:
+        mine = [feature for feature in one.features if purpose is None or purpose in feature.purposes]
+        lines += [f"{one.name} v{one.version}  {one.title} {one.title_zh}", *_table([(one, feature) for feature in mine]), ""]
+    return lines[:-1]
+
+
+def shown(name: str) -> list[str]:
+    """Everything that is declared of a feature, down to the core table; or a group's list. Raises UsageError."""
+    if name in {group.name for group in catalogue.GROUPS}:
+        return listed(group=name)
+    if name not in catalogue.FEATURES:
+        raise UsageError(_unknown("feature or group", name, [*catalogue.FEATURES, *(group.name for group in catalogue.GROUPS)]))
+    group, feature = catalogue.FEATURES[name]
+    facts = {
+        "title": f"{feature.title} {feature.title_zh}", "meaning": feature.description, "unit": feature.unit, "type": feature.type,
+        "without rows": feature.empty_means.value, "class": feature.sensitivity.value, "may be used for": ", ".join(feature.purposes),
+        "owner": feature.owner, "table": group.table.full_name, "expression": feature.sql,
+    }  # fmt: skip
+    width = max(map(len, facts))
+    return [name, *(f"  {label:<{width}}  {value}" for label, value in facts.items()), *_beneath(feature)]
+
+
+def found(words: Sequence[str]) -> list[str]:
+    """Features that speak of every word, those with it in their name first. Raises UsageError when there are none."""
+    wanted = [word.casefold() for word in words]
+    named: list[tuple[FeatureGroup, Feature]] = []
+    told: list[tuple[FeatureGroup, Feature]] = []
+    for name, (group, feature) in catalogue.FEATURES.items():
+        everything = f"{name} {feature.title} {feature.title_zh} {feature.description} {group.title} {group.title_zh}".casefold()
+        if all(word in everything for word in wanted):
+            (named if all(word in name for word in wanted) else told).append((group, feature))
+    if not named and not told:
+        raise UsageError(f"No feature speaks of {list(words)}; {_nearest(' '.join(wanted), _vocabulary())}; see `kequn features list`")
+    return _table([*named, *told])
+
+
+def _table(features: Sequence[tuple[FeatureGroup, Feature]]) -> list[str]:
+    rows = [(group.full_name(feature), feature.unit, feature.title, feature.title_zh) for group, feature in features]
+    widths = [max((_shown_width(row[column]) for row in rows), default=0) for column in range(3)]
+    return ["  " + "  ".join([*(_padded(text, width) for text, width in zip(row[:3], widths, strict=True)), row[3]]) for row in rows]
+
+
+def _shown_width(text: str) -> int:
+    """Columns of a terminal: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _shown_width(text))
+
+
+def _beneath(feature: Feature) -> Iterator[str]:
+    """The measures that the expression speaks of, and the tile columns they are taken of."""
+    for source in catalogue.SOURCES:
+        for item in source.wanted_by((feature.sql,)):
+            yield f"  {item.column} = {_taken(item)}, of {source.reads}"
+            yield from (f"    {column.name} = {column.merge}({column.sql}): {column.description}" for column in item.tile_columns)
+
+
+def _taken(item: Wanted) -> str:
+    if item.measure.operation is None:
+        return item.aggregate
+    window = f" over {item.window} days" if item.window else ""
+    return f"{item.measure.operation}({item.measure.column}){window}"
+
+
+def _group(name: str) -> FeatureGroup:
+    known = {group.name: group for group in catalogue.GROUPS}
+    if name not in known:
+        raise UsageError(_unknown("group", name, list(known)))
+    return known[name]
+
+
+def _vocabulary() -> list[str]:
+    return sorted({word for _, feature in catalogue.FEATURES.values() for word in feature.title.casefold().replace(",", "").split()})
+
+
+def _unknown(what: str, name: str, known: Sequence[str]) -> str:
+    return f"There is no {what} [{name}]; {_nearest(name, known)}; see `kequn features list`"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    return f"nearest are {difflib.get_close_matches(name, known, n=3, cutoff=0.4)}"
