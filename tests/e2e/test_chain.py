@@ -37,6 +37,7 @@ from jobs.build.wide import wide_features
 from jobs.context import JobContext, JobReport, now
 from jobs.ingest import keys, seal
 from jobs.ingest.job import ingest
+from jobs.store import FeatureStore
 from tests.fixtures.context import context_of
 from tests.fixtures.landing import REFERENCE, balance, deliver_group, txn
 
@@ -130,6 +131,9 @@ def test_a_night_from_landing_to_marts(chain: JobContext, settings: Settings) ->
     assert features[C1] == pytest.approx((2, 83.34, 5_000.0, 2, 0, 17_100.0, 570.0, 2, 2))
     # C2 has nothing of it, and is there all the same: the owner of a joint account is the first one.
     assert features[C2] == pytest.approx((0, 0.0, 0.0, 0, None, 0.0, 0.0, 0, 0))
+    # A data scientist reads the same, all of it, without Spark.
+    by_spark = wide_features(chain, [DAY], purpose="risk").orderBy("customer_key").toArrow()
+    assert FeatureStore(settings).read(DAY, purpose="risk").arrow.to_pylist() == by_spark.to_pylist()
 
     tiers = by_customer(tables.read(chain, SEGMENT_DAILY).where("scheme = 'asset_tier'"), "segment")
     # 570 is between 500 and 20,000; 0 is below 500.

@@ -1,0 +1,48 @@
+"""Delta tables in DuckDB: the Parquet files that a table's log names, read without a JVM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import duckdb
+
+from jobs.errors import InputNotReadyError
+from jobs.tables_log import location, log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from conf.settings import Settings
+    from expectations.contracts.types import Table
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A connection of its own, in memory."""
+    return duckdb.connect()
+
+
+def relation(settings: Settings, table: Table, columns: Iterable[str], *, first: date | None = None, last: date | None = None) -> str:
+    """SQL of the table's rows in files that may hold dates from first to last: to be read from, not yet filtered.
+
+    Raises InputNotReadyError when the table does not exist or holds nothing of these dates.
+    """
+    opened = log(settings, table)
+    if opened is None:
+        raise InputNotReadyError(f"Table [{table.full_name}] does not exist under [{settings.warehouse}]; run the job that writes it first")
+    files = opened.get_add_actions(flatten=True)
+    lows, highs = (_bounds(files, f"{edge}.{table.date}") for edge in ("min", "max"))
+    paths = [
+        f"{location(settings, table)}/{unquote(path)}" for path, low, high in zip(files.column("path").to_pylist(), lows, highs, strict=True)
+        if (last is None or low is None or low <= last) and (first is None or high is None or high >= first)
+    ]  # fmt: skip
+    if not paths:
+        between = f" of [{first}] to [{last}]" if first or last else ""
+        raise InputNotReadyError(f"Table [{table.full_name}] holds nothing{between}; run the job that writes it first")
+    return f"(select {', '.join(columns)} from read_parquet({[*map(str, paths)]}, hive_partitioning = false))"
+
+
+def _bounds(files: object, name: str) -> list[date | None]:
+    """A statistic per file; None where the log does not tell."""
+    return files.column(name).to_pylist() if name in files.column_names else [None] * files.num_rows  # type: ignore[attr-defined]

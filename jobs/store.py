@@ -1,0 +1,205 @@
+"""The data scientist's door: features of a date, of a customer, and how they are spread. DuckDB over the same tables; no JVM.
+
+Feature rows are bitemporal. A correction appends a revision with the time at which it was known, so the same question has
+three answers: as corrected (the default), as first published, and as it was known at a time.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from conf import settings as conf
+from features import catalogue
+from features.spec import PURPOSES
+from jobs.build.wide import KEYS, chosen
+from jobs.errors import ConfigurationError, InputNotReadyError, UsageError
+from jobs.serving import lake
+from jobs.serving.drawn import Drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import duckdb
+
+    from conf.settings import Settings
+    from features.spec import FeatureGroup
+
+Published = Literal["corrected", "first"]
+
+MODEL_URI = "models:/"
+TECHNICAL = ("revision", "known_at")
+QUANTILES = {"p01": 0.01, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
+NEAREST = 5
+
+
+class FeatureStore:
+    """Reads the features of one deployment.
+
+    Features are named in full (`activity__out_sum_30d`), by their group (`activity`: those that the purpose permits) or by a
+    registered model (`models:/churn@champion`: those it was trained on). A feature that does not permit the purpose is refused.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        """settings: of the deployment; without them those that KEQUN_HOME and KEQUN_ENV name. Raises ConfigurationError."""
+        try:
+            self._settings = settings or conf.load()
+        except conf.SettingsError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def read(
+        self, as_of: date | str, *, purpose: str, features: Sequence[str] | None = None, published: Published = "corrected",
+        as_known_at: datetime | None = None,
+    ) -> Drawn:  # fmt: skip
+        """Everybody on a date. Grain: customer_key × as_of_date, in that order; then the features by full name.
+
+        as_known_at: as it was known at that instant (with a zone); customers of whom nothing was known then have no row.
+        Raises InputNotReadyError for a date without features, with the nearest that have some; UsageError for names and purposes.
+        """
+        day = _day(as_of)
+        names = self._names(features, purpose)
+        try:
+            rows = self._rows(names, first=day, last=day, published=published, as_known_at=as_known_at)
+        except InputNotReadyError as error:
+            raise InputNotReadyError(f"No features of [{day}]: {self._nearest(names, day)}") from error
+        if not len(rows) and as_known_at is None:
+            raise InputNotReadyError(f"No features of [{day}]: {self._nearest(names, day)}")
+        return rows
+
+    def history(
+        self, customer_key: int, *, purpose: str, features: Sequence[str] | None = None, published: Published = "corrected",
+        as_known_at: datetime | None = None,
+    ) -> Drawn:  # fmt: skip
+        """One customer on every stored date. Grain: as_of_date. No row: the customer was never open on such a date."""
+        names = self._names(features, purpose)
+        return self._rows(names, published=published, as_known_at=as_known_at, where=f"customer_key = {int(customer_key)}")
+
+    def stats(self, feature: str, *, purpose: str, since: date | str | None = None, until: date | str | None = None) -> Drawn:
+        """How a feature is spread over customers. Grain: as_of_date.
+
+        customers, missing and distinct values; of numbers mean, std (of the sample), min, max and quantiles; of names the most
+        frequent, with how many have it.
+        """
+        (name,) = self._names([feature], purpose)
+        first, last = (None if day is None else _day(day) for day in (since, until))
+        is_name = catalogue.feature(name).type == "string"
+        rows = self._newest(catalogue.group_of(name), [name], first=first, last=last, published="corrected", as_known_at=None, where="true")
+        told = _of_names(name) if is_name else _of_numbers(name)
+        counts = f"count(*) as customers, count(*) - count({name}) as missing, count(distinct {name}) as distinct_values"
+        return self._drawn(f"select as_of_date, {counts}, {told} from ({rows}) group by as_of_date order by as_of_date")
+
+    def dates(self, features: Sequence[str], *, purpose: str) -> list[date]:
+        """The dates for which all of the features are stored, ascending."""
+        names = self._names(features, purpose)
+        return sorted(set.intersection(*(self._stored_dates(group) for group in _groups(names))))
+
+    # --- how
+
+    def _names(self, features: Sequence[str] | None, purpose: str) -> tuple[str, ...]:
+        if purpose not in PURPOSES:
+            raise UsageError(f"[{purpose}] is no purpose that features are permitted for; there are {list(PURPOSES)}")
+        return chosen(None if features is None else list(dict.fromkeys(self._meant(features, purpose))), purpose)
+
+    def _meant(self, features: Iterable[str], purpose: str) -> Iterable[str]:
+        groups = {group.name: group for group in catalogue.GROUPS}
+        for name in features:
+            if name in groups:
+                permitted = set(chosen(None, purpose))
+                yield from (full for full in map(groups[name].full_name, groups[name].features) if full in permitted)
+            elif name.startswith(MODEL_URI):
+                yield from self._of_model(name)
+            else:
+                yield name
+
+    def _of_model(self, uri: str) -> Iterable[str]:
+        from jobs import tracking
+
+        return tracking.load(self._settings, tracking.resolve(self._settings, uri)).features
+
+    def _rows(
+        self, names: Sequence[str], *, first: date | None = None, last: date | None = None, published: Published, as_known_at: datetime | None,
+        where: str = "true",
+    ) -> Drawn:  # fmt: skip
+        parts = [
+            self._newest(
+                group, [name for name in names if catalogue.group_of(name) is group],
+                first=first, last=last, published=published, as_known_at=as_known_at, where=where,
+            )
+            for group in _groups(names)
+        ]  # fmt: skip
+        # A group may have been published where another was not yet: a row of either is a row.
+        joined = f"({parts[0]})" + "".join(f" full join ({part}) using ({', '.join(KEYS)})" for part in parts[1:])
+        return self._drawn(f"select {', '.join([*KEYS, *names])} from {joined} order by {', '.join(KEYS)}")
+
+    def _newest(
+        self, group: FeatureGroup, names: Sequence[str], *, first: date | None, last: date | None, published: Published,
+        as_known_at: datetime | None, where: str,
+    ) -> str:  # fmt: skip
+        """SQL. Grain: customer_key × as_of_date; of each the revision that is asked for."""
+        rows = lake.relation(self._settings, group.table, [*KEYS, *TECHNICAL, *names], first=first, last=last)
+        bounds = [f"as_of_date >= date '{first}'"] if first else []
+        bounds += [f"as_of_date <= date '{last}'"] if last else []
+        bounds += [f"epoch_us(known_at) <= {_microseconds(as_known_at)}"] if as_known_at else []
+        order = "asc" if published == "first" else "desc"
+        return (
+            f"select {', '.join([*KEYS, *names])} from {rows} where {' and '.join([where, *bounds])} "
+            f"qualify row_number() over (partition by {', '.join(KEYS)} order by revision {order}) = 1"
+        )
+
+    def _stored_dates(self, group: FeatureGroup) -> set[date]:
+        rows = lake.relation(self._settings, group.table, ["as_of_date"])
+        return {row[0] for row in self._opened().sql(f"select distinct as_of_date from {rows}").fetchall()}
+
+    def _nearest(self, names: Sequence[str], day: date) -> str:
+        """What there is instead, group by group where they differ."""
+        told = {group.table.full_name: self._dates_or_none(group) for group in _groups(names)}
+        lacking = {table: sorted(found, key=lambda one: abs(one - day))[:NEAREST] for table, found in told.items() if day not in found}
+        described = "; ".join(
+            f"[{table}] has {[str(one) for one in sorted(nearest)] or 'none at all'}" for table, nearest in lacking.items()
+        )
+        return f"{described}; run `kequn features --as-of {day}`"
+
+    def _dates_or_none(self, group: FeatureGroup) -> set[date]:
+        try:
+            return self._stored_dates(group)
+        except InputNotReadyError:
+            return set()
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        return lake.connect()
+
+    def _drawn(self, sql: str) -> Drawn:
+        return Drawn(self._opened().sql(sql).to_arrow_table())
+
+
+def _groups(names: Sequence[str]) -> list[FeatureGroup]:
+    return [group for group in catalogue.GROUPS if any(catalogue.group_of(name) is group for name in names)]
+
+
+def _day(day: date | str) -> date:
+    """Raises UsageError for what is no date; an instant is none."""
+    if isinstance(day, datetime):
+        raise UsageError(f"[{day}] is an instant; an as-of date is a business date, as datetime.date or YYYY-MM-DD")
+    if isinstance(day, date):
+        return day
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise UsageError(f"[{day}] is not a business date; give one as YYYY-MM-DD") from None
+
+
+def _microseconds(at: datetime) -> int:
+    """Since 1970 in UTC. Raises UsageError for an instant without a zone: it could be any of twenty-four hours."""
+    if at.tzinfo is None:
+        raise UsageError(f"as_known_at [{at}] has no zone; give one, such as datetime(…, tzinfo=ZoneInfo('Asia/Shanghai'))")
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _of_numbers(name: str) -> str:
+    number = f"cast({name} as double)"
+    quantiles = ", ".join(f"quantile_cont({number}, {at}) as {label}" for label, at in QUANTILES.items())
+    return f"avg({number}) as mean, stddev_samp({number}) as std, min({number}) as min, max({number}) as max, {quantiles}"
+
+
+def _of_names(name: str) -> str:
+    return f"mode({name}) as most_frequent, list_max(map_values(histogram({name}))) as most_frequent_customers"
