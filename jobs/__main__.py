@@ -31,6 +31,7 @@ COMMANDS = {
     "labels": Command(module="jobs.build.labels_command", summary="core -> forward looking labels"),
     "train": Command(module="jobs.train", summary="train, test and register a model; move champion through the gate"),
     "score": Command(module="jobs.score", summary="score every customer with a registered model"),
+    "training-set": Command(module="jobs.serving.command", summary="stored features for a spine of customers and times, with a receipt"),
     "publish": Command(module="jobs.publish", summary="publish the marts"),
     "report": Command(module="jobs.report", summary="summary.json and one HTML page about the runs"),
     "maintain": Command(module="jobs.maintain", summary="OPTIMIZE, VACUUM and retention"),

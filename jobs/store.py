@@ -6,29 +6,29 @@ three answers: as corrected (the default), as first published, and as it was kno
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 from conf import settings as conf
+from conf import sources
 from features import catalogue
 from features.spec import PURPOSES
 from jobs.build.wide import KEYS, chosen
+from jobs.context import now
 from jobs.errors import ConfigurationError, InputNotReadyError, UsageError
-from jobs.serving import lake
+from jobs.serving import lake, published, spines, training
 from jobs.serving.drawn import Drawn
+from jobs.serving.published import Asked
+from jobs.serving.training import FEATURES_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import duckdb
-
     from conf.settings import Settings
-    from features.spec import FeatureGroup
-
-Published = Literal["corrected", "first"]
+    from jobs.serving.published import Published
+    from jobs.serving.training import TrainingSet
 
 MODEL_URI = "models:/"
-TECHNICAL = ("revision", "known_at")
 QUANTILES = {"p01": 0.01, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
 NEAREST = 5
 
@@ -48,7 +48,7 @@ class FeatureStore:
             raise ConfigurationError(str(error)) from error
 
     def read(
-        self, as_of: date | str, *, purpose: str, features: Sequence[str] | None = None, published: Published = "corrected",
+        self, as_of: date | str, *, purpose: str, features: Sequence[str] | None = None, revision: Published = "corrected",
         as_known_at: datetime | None = None,
     ) -> Drawn:  # fmt: skip
         """Everybody on a date. Grain: customer_key × as_of_date, in that order; then the features by full name.
@@ -59,7 +59,7 @@ class FeatureStore:
         day = _day(as_of)
         names = self._names(features, purpose)
         try:
-            rows = self._rows(names, first=day, last=day, published=published, as_known_at=as_known_at)
+            rows = self._rows(names, Asked(first=day, last=day, published=revision, as_known_at=as_known_at))
         except InputNotReadyError as error:
             raise InputNotReadyError(f"No features of [{day}]: {self._nearest(names, day)}") from error
         if not len(rows) and as_known_at is None:
@@ -67,12 +67,12 @@ class FeatureStore:
         return rows
 
     def history(
-        self, customer_key: int, *, purpose: str, features: Sequence[str] | None = None, published: Published = "corrected",
+        self, customer_key: int, *, purpose: str, features: Sequence[str] | None = None, revision: Published = "corrected",
         as_known_at: datetime | None = None,
     ) -> Drawn:  # fmt: skip
         """One customer on every stored date. Grain: as_of_date. No row: the customer was never open on such a date."""
         names = self._names(features, purpose)
-        return self._rows(names, published=published, as_known_at=as_known_at, where=f"customer_key = {int(customer_key)}")
+        return self._rows(names, Asked(published=revision, as_known_at=as_known_at, where=f"customer_key = {int(customer_key)}"))
 
     def stats(self, feature: str, *, purpose: str, since: date | str | None = None, until: date | str | None = None) -> Drawn:
         """How a feature is spread over customers. Grain: as_of_date.
@@ -83,15 +83,43 @@ class FeatureStore:
         (name,) = self._names([feature], purpose)
         first, last = (None if day is None else _day(day) for day in (since, until))
         is_name = catalogue.feature(name).type == "string"
-        rows = self._newest(catalogue.group_of(name), [name], first=first, last=last, published="corrected", as_known_at=None, where="true")
+        rows = published.rows(self._settings, catalogue.group_of(name), [name], Asked(first=first, last=last))
         told = _of_names(name) if is_name else _of_numbers(name)
         counts = f"count(*) as customers, count(*) - count({name}) as missing, count(distinct {name}) as distinct_values"
-        return self._drawn(f"select as_of_date, {counts}, {told} from ({rows}) group by as_of_date order by as_of_date")
+        return _drawn(f"select as_of_date, {counts}, {told} from ({rows}) group by as_of_date order by as_of_date")
 
     def dates(self, features: Sequence[str], *, purpose: str) -> list[date]:
         """The dates for which all of the features are stored, ascending."""
         names = self._names(features, purpose)
-        return sorted(set.intersection(*(self._stored_dates(group) for group in _groups(names))))
+        return sorted(set.intersection(*(published.stored_dates(self._settings, group) for group in published.groups_of(names))))
+
+    def training_set(
+        self, spine: Any, *, purpose: str, features: Sequence[str] | None = None, as_known_at: datetime | None = None, max_age_days: int = 0
+    ) -> TrainingSet:
+        """The spine's rows, in their order, with what was known of each: never more than was known of its date.
+
+        spine: an Arrow, pandas, Polars or Spark frame, or a file; see jobs.serving.spines for its columns. Adds features_of (the stored date
+        that the features are of) and the features by full name. max_age_days: how much older than the row's date that may be; 0: the
+        date itself. Leaves a receipt in the deployment's folder, from which the set can be drawn again.
+        Raises UsageError for the spine's columns, names and purposes; InputNotReadyError for dates that are not stored, with the rows.
+        """
+        names = self._names(features, purpose)
+        taken = spines.taken(spine, sources.load(self._settings.source.mapping), reserved={*names, FEATURES_OF})
+        drawn = training.draw(
+            self._settings, taken, names, purpose=purpose, known_at=as_known_at or now(), max_age_days=max_age_days,
+        )  # fmt: skip
+        training.keep(self._settings, taken, drawn.receipt)
+        return drawn
+
+    def draw_again(self, receipt: str) -> TrainingSet:
+        """The training set of a receipt, equal to what was drawn. Raises UsageError for an unknown one, DataRejectedError when it differs."""
+        first, rows = training.kept(self._settings, receipt)
+        names = self._names(first.features, first.purpose)
+        taken = spines.taken(rows, sources.load(self._settings.source.mapping))
+        known_at = datetime.fromisoformat(first.known_at)
+        again = training.draw(self._settings, taken, names, purpose=first.purpose, known_at=known_at, max_age_days=first.max_age_days)
+        training.expect_the_same(first, again.receipt)
+        return again
 
     # --- how
 
@@ -116,64 +144,24 @@ class FeatureStore:
 
         return tracking.load(self._settings, tracking.resolve(self._settings, uri)).features
 
-    def _rows(
-        self, names: Sequence[str], *, first: date | None = None, last: date | None = None, published: Published, as_known_at: datetime | None,
-        where: str = "true",
-    ) -> Drawn:  # fmt: skip
-        parts = [
-            self._newest(
-                group, [name for name in names if catalogue.group_of(name) is group],
-                first=first, last=last, published=published, as_known_at=as_known_at, where=where,
-            )
-            for group in _groups(names)
-        ]  # fmt: skip
+    def _rows(self, names: Sequence[str], asked: Asked) -> Drawn:
+        parts = [published.rows(self._settings, group, published.names_of(group, names), asked) for group in published.groups_of(names)]
         # A group may have been published where another was not yet: a row of either is a row.
         joined = f"({parts[0]})" + "".join(f" full join ({part}) using ({', '.join(KEYS)})" for part in parts[1:])
-        return self._drawn(f"select {', '.join([*KEYS, *names])} from {joined} order by {', '.join(KEYS)}")
-
-    def _newest(
-        self, group: FeatureGroup, names: Sequence[str], *, first: date | None, last: date | None, published: Published,
-        as_known_at: datetime | None, where: str,
-    ) -> str:  # fmt: skip
-        """SQL. Grain: customer_key × as_of_date; of each the revision that is asked for."""
-        rows = lake.relation(self._settings, group.table, [*KEYS, *TECHNICAL, *names], first=first, last=last)
-        bounds = [f"as_of_date >= date '{first}'"] if first else []
-        bounds += [f"as_of_date <= date '{last}'"] if last else []
-        bounds += [f"epoch_us(known_at) <= {_microseconds(as_known_at)}"] if as_known_at else []
-        order = "asc" if published == "first" else "desc"
-        return (
-            f"select {', '.join([*KEYS, *names])} from {rows} where {' and '.join([where, *bounds])} "
-            f"qualify row_number() over (partition by {', '.join(KEYS)} order by revision {order}) = 1"
-        )
-
-    def _stored_dates(self, group: FeatureGroup) -> set[date]:
-        rows = lake.relation(self._settings, group.table, ["as_of_date"])
-        return {row[0] for row in self._opened().sql(f"select distinct as_of_date from {rows}").fetchall()}
+        return _drawn(f"select {', '.join([*KEYS, *names])} from {joined} order by {', '.join(KEYS)}")
 
     def _nearest(self, names: Sequence[str], day: date) -> str:
         """What there is instead, group by group where they differ."""
-        told = {group.table.full_name: self._dates_or_none(group) for group in _groups(names)}
+        told = {group.table.full_name: published.stored_dates(self._settings, group) for group in published.groups_of(names)}
         lacking = {table: sorted(found, key=lambda one: abs(one - day))[:NEAREST] for table, found in told.items() if day not in found}
         described = "; ".join(
             f"[{table}] has {[str(one) for one in sorted(nearest)] or 'none at all'}" for table, nearest in lacking.items()
         )
         return f"{described}; run `kequn features --as-of {day}`"
 
-    def _dates_or_none(self, group: FeatureGroup) -> set[date]:
-        try:
-            return self._stored_dates(group)
-        except InputNotReadyError:
-            return set()
 
-    def _opened(self) -> duckdb.DuckDBPyConnection:
-        return lake.connect()
-
-    def _drawn(self, sql: str) -> Drawn:
-        return Drawn(self._opened().sql(sql).to_arrow_table())
-
-
-def _groups(names: Sequence[str]) -> list[FeatureGroup]:
-    return [group for group in catalogue.GROUPS if any(catalogue.group_of(name) is group for name in names)]
+def _drawn(sql: str) -> Drawn:
+    return Drawn(lake.connect().sql(sql).to_arrow_table())
 
 
 def _day(day: date | str) -> date:
@@ -186,13 +174,6 @@ def _day(day: date | str) -> date:
         return date.fromisoformat(day)
     except ValueError:
         raise UsageError(f"[{day}] is not a business date; give one as YYYY-MM-DD") from None
-
-
-def _microseconds(at: datetime) -> int:
-    """Since 1970 in UTC. Raises UsageError for an instant without a zone: it could be any of twenty-four hours."""
-    if at.tzinfo is None:
-        raise UsageError(f"as_known_at [{at}] has no zone; give one, such as datetime(…, tzinfo=ZoneInfo('Asia/Shanghai'))")
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _of_numbers(name: str) -> str:

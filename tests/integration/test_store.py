@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,39 +12,14 @@ from zoneinfo import ZoneInfo
 import hypothesis
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, Schema, write_deltalake
+from deltalake import DeltaTable
 from hypothesis import strategies as st
 
 from conf import settings as conf
 from conf.settings import Settings
-from features import catalogue
-from features.spec import FeatureGroup
-from jobs import tables
 from jobs.errors import InputNotReadyError, UsageError
 from jobs.store import FeatureStore
-from jobs.writes_commit import _schema
-
-RHYTHM, TENURE = (next(group for group in catalogue.GROUPS if group.name == name) for name in ("rhythm", "tenure"))
-NIGHT, REGION, KYC = "rhythm__night_share_90d", "tenure__region", "tenure__kyc_risk"
-NOVEMBER, DECEMBER, JANUARY = date(2025, 11, 30), date(2025, 12, 31), date(2026, 1, 31)
-DAYS = (NOVEMBER, DECEMBER, JANUARY)
-# Customer, as-of date, revision, hour of 2026-02-01 at which it was known, value.
-Row = tuple[int, date, int, int, Any]
-
-
-def known(hour: int) -> datetime:
-    return datetime(2026, 2, 1, tzinfo=UTC) + timedelta(hours=hour)
-
-
-def publish(settings: Settings, group: FeatureGroup, name: str, rows: list[Row]) -> None:
-    """Put rows of one feature into its group's table; what else the group has stays empty."""
-    schema = pa.schema(Schema.from_json(_schema(group.table).to_json()).to_arrow())
-    records = [
-        dict.fromkeys(group.table.column_names)
-        | {"customer_key": customer, "as_of_date": day, "revision": revision, "known_at": known(hour), "month": day.year * 100 + day.month, name: value}
-        for customer, day, revision, hour, value in rows
-    ]  # fmt: skip
-    write_deltalake(tables.location(settings, group.table), pa.Table.from_pylist(records, schema), mode="append", partition_by=["month"])
+from tests.fixtures.published import DAYS, DECEMBER, JANUARY, KYC, NIGHT, NOVEMBER, REGION, RHYTHM, TENURE, known, publish
 
 
 def told(rows: Any, name: str) -> dict[tuple[int, date], Any]:
@@ -78,7 +53,7 @@ def test_as_first_published_and_as_known(store: FeatureStore) -> None:
     def share(**how: Any) -> Any:
         return told(store.read(DECEMBER, purpose="risk", features=[NIGHT], **how), NIGHT)[1, DECEMBER]
 
-    assert share(published="first") == 0.3
+    assert share(revision="first") == 0.3
     assert share(as_known_at=known(1)) == 0.3
     assert share(as_known_at=known(2)) == 0.5
     assert share(as_known_at=datetime(2026, 2, 1, 10, tzinfo=ZoneInfo("Asia/Shanghai"))) == 0.5
@@ -204,7 +179,7 @@ def test_every_answer_equals_the_twin(tmp_path_factory: pytest.TempPathFactory, 
     ]  # fmt: skip
     publish(settings, RHYTHM, NIGHT, rows)
     store = FeatureStore(settings)
-    how: dict[str, Any] = {"published": "first" if first else "corrected", "as_known_at": None if hour is None else known(hour)}
+    how: dict[str, Any] = {"revision": "first" if first else "corrected", "as_known_at": None if hour is None else known(hour)}
     for day in {day for _, day in published}:
         assert told(store.read(day, purpose="risk", features=[NIGHT], **how), NIGHT) == twin(published, day, first=first, hour=hour)
     whole = {key: value for day in DAYS for key, value in twin(published, day, first=first, hour=hour).items()}

@@ -1,0 +1,58 @@
+"""`kequn training-set`: draw a training set from stored features, or draw one again from its receipt."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.spec import PURPOSES
+from jobs.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """--spine and what to draw for it, or --receipt; --out."""
+    parser.add_argument("--spine", metavar="FILE", help=".parquet, .csv or a Delta folder with customer_key and as_of_date or timestamp")
+    parser.add_argument(
+        "--features", nargs="+", metavar="NAME", help="full names, groups, or models:/<model>@champion; default: all permitted"
+    )
+    parser.add_argument("--purpose", choices=PURPOSES, help="what the set is for; features that do not permit it are refused")
+    parser.add_argument("--as-known-at", metavar="INSTANT", help="ISO instant with a zone; default: now")
+    parser.add_argument("--max-age-days", type=int, default=0, help="how much older than a row's date its features may be (default 0)")
+    parser.add_argument("--receipt", metavar="NUMBER", help="draw the set of this receipt again")
+    parser.add_argument("--out", metavar="PATH", required=True, help="a .parquet file, or a folder for a Delta table")
+
+
+def run(arguments: Namespace) -> int:
+    """Writes the set and prints its receipt. Raises UsageError, InputNotReadyError, DataRejectedError."""
+    from jobs.store import FeatureStore
+
+    if bool(arguments.spine and arguments.purpose) == bool(arguments.receipt):
+        raise UsageError("Give either --spine FILE and --purpose PURPOSE, or --receipt NUMBER")
+    store = FeatureStore()
+    drawn = (
+        store.draw_again(arguments.receipt) if arguments.receipt
+        else store.training_set(
+            arguments.spine, purpose=arguments.purpose, features=arguments.features, as_known_at=_instant(arguments.as_known_at),
+            max_age_days=arguments.max_age_days,
+        )
+    )  # fmt: skip
+    out = Path(arguments.out)
+    if out.exists():
+        raise UsageError(f"[{out}] is there already; name another --out")
+    (drawn.write_parquet if out.suffix == ".parquet" else drawn.write_delta)(out)
+    sys.stdout.write(json.dumps({"out": str(out), **asdict(drawn.receipt)}) + "\n")
+    return 0
+
+
+def _instant(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise UsageError(f"--as-known-at [{text}] is no ISO instant, such as 2026-01-01T06:00:00+08:00") from None

@@ -1,0 +1,78 @@
+"""Feature rows as SQL for DuckDB: of each customer and date the revision that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from features import catalogue
+from jobs.build.wide import KEYS
+from jobs.errors import InputNotReadyError, UsageError
+from jobs.serving import lake
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conf.settings import Settings
+    from features.spec import FeatureGroup
+
+Published = Literal["corrected", "first"]
+
+TECHNICAL = ("revision", "known_at")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which rows: dates from first to last, the newest revision or the first one, of those known at an instant (with a zone)."""
+
+    first: date | None = None
+    last: date | None = None
+    published: Published = "corrected"
+    as_known_at: datetime | None = None
+    where: str = "true"
+
+    def of(self, first: date, last: date) -> Asked:
+        return replace(self, first=first, last=last)
+
+    @property
+    def conditions(self) -> str:
+        """Raises UsageError for an instant without a zone."""
+        bounds = [f"as_of_date >= date '{self.first}'"] if self.first else []
+        bounds += [f"as_of_date <= date '{self.last}'"] if self.last else []
+        bounds += [f"epoch_us(known_at) <= {_microseconds(self.as_known_at)}"] if self.as_known_at else []
+        return " and ".join([self.where, *bounds])
+
+
+def groups_of(names: Sequence[str]) -> list[FeatureGroup]:
+    return [group for group in catalogue.GROUPS if any(catalogue.group_of(name) is group for name in names)]
+
+
+def names_of(group: FeatureGroup, names: Sequence[str]) -> list[str]:
+    return [name for name in names if catalogue.group_of(name) is group]
+
+
+def rows(settings: Settings, group: FeatureGroup, names: Sequence[str], asked: Asked) -> str:
+    """SQL. Grain: customer_key × as_of_date; the named features. Raises InputNotReadyError when nothing is stored of the dates."""
+    stored = lake.relation(settings, group.table, [*KEYS, *TECHNICAL, *names], first=asked.first, last=asked.last)
+    order = "asc" if asked.published == "first" else "desc"
+    return (
+        f"select {', '.join([*KEYS, *names])} from {stored} where {asked.conditions} "
+        f"qualify row_number() over (partition by {', '.join(KEYS)} order by revision {order}) = 1"
+    )
+
+
+def stored_dates(settings: Settings, group: FeatureGroup) -> set[date]:
+    """The as-of dates that the group's table holds; none where there is no table."""
+    try:
+        stored = lake.relation(settings, group.table, ["as_of_date"])
+    except InputNotReadyError:
+        return set()
+    return {row[0] for row in lake.connect().sql(f"select distinct as_of_date from {stored}").fetchall()}
+
+
+def _microseconds(at: datetime) -> int:
+    """Since 1970 in UTC. Raises UsageError for an instant without a zone: it could be any of twenty-four hours."""
+    if at.tzinfo is None:
+        raise UsageError(f"as_known_at [{at}] has no zone; give one, such as datetime(…, tzinfo=ZoneInfo('Asia/Shanghai'))")
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
