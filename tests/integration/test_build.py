@@ -155,7 +155,7 @@ def wide_rows(spark, *rows: dict):
 
 
 def test_features_are_checked_before_they_are_published(spark):
-    assert check(wide_rows(spark, {"customer_key": 1}, {"customer_key": 2})) == 2
+    assert check(wide_rows(spark, {"customer_key": 1}, {"customer_key": 2})) == tables.Span(2, JANUARY, JANUARY)
     with pytest.raises(InvariantError, match="a join repeats rows"):
         check(wide_rows(spark, {"customer_key": 1}, {"customer_key": 1}))
     with pytest.raises(DataRejectedError, match="activity__out_sum_30d"):
