@@ -61,7 +61,7 @@ def draw(settings: Settings, spine: Spine, names: Sequence[str], *, purpose: str
     groups = published.groups_of(names)
     seen = _seen(settings, spine, names, max_age_days)
     asked = Asked(as_known_at=known_at).of(min(seen.values()), max(seen.values())) if seen else Asked(as_known_at=known_at)
-    parts = [f"select * from ({published.rows(settings, group, published.names_of(group, names), asked)})" for group in groups]
+    parts = [published.rows(settings, group, published.names_of(group, names), asked) for group in groups]
     with lake.connect() as connection:
         connection.register("spine", _numbered(spine, seen))
         joins = "".join(
