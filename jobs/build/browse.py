@@ -19,25 +19,32 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The commands `list`, `show` and `search`, beside the build's own options."""
-    below = parser.add_subparsers(dest="look", metavar="list|show|search", title="look through the catalogue")
-    listing = below.add_parser("list", help="features by group, a line each")
-    listing.add_argument("--group", help="of one group only")
-    listing.add_argument("--purpose", choices=PURPOSES, help="only those that may be used for it")
-    below.add_parser("show", help="all about a feature or a group").add_argument("name", help="full name of a feature, or a group")
-    below.add_parser("search", help="features by words of their names, titles and descriptions").add_argument("words", nargs="+")
+    """The words `list`, `show NAME` and `search WORDS`, beside the build's own options.
+
+    Plain words, not subcommands: argparse takes the value of a mistyped option for a subcommand and hides the mistake.
+    """
+    looking = parser.add_argument_group("look through the catalogue instead of building")
+    looking.add_argument("look", nargs="*", metavar="list | show NAME | search WORD", help="features by group; all about one; by words")
+    looking.add_argument("--group", help="list those of one group only")
+    looking.add_argument("--purpose", choices=PURPOSES, help="list only those that may be used for it")
 
 
 def run(arguments: Namespace) -> int:
-    """Raises UsageError for a name that is not declared, with the nearest ones."""
-    if arguments.look == "list":
-        lines = listed(group=arguments.group, purpose=arguments.purpose)
-    elif arguments.look == "show":
-        lines = shown(arguments.name)
-    else:
-        lines = found(arguments.words)
-    sys.stdout.write("\n".join(lines) + "\n")
+    """Raises UsageError for words that are not understood, and for a name that is not declared, with the nearest ones."""
+    sys.stdout.write("\n".join(_answer(arguments)) + "\n")
     return 0
+
+
+def _answer(arguments: Namespace) -> list[str]:
+    match arguments.look:
+        case ["list"]:
+            return listed(group=arguments.group, purpose=arguments.purpose)
+        case ["show", name]:
+            return shown(name)
+        case ["search", _, *_]:
+            return found(arguments.look[1:])
+        case words:
+            raise UsageError(f"{words} is neither `list`, `show NAME` nor `search WORD`; dates of a build follow --as-of, --from and --to")
 
 
 def listed(*, group: str | None = None, purpose: str | None = None) -> list[str]:

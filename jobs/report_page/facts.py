@@ -95,8 +95,8 @@ def gather(settings: Settings, since: date, until: date) -> Facts:
 
 
 def _runs(warehouse: Warehouse, since: date, until: date) -> list[Row]:
-    """Finished runs whose last date lies in the period, in order of finishing; JSON columns opened."""
-    found = warehouse.rows("select * from ops_run order by finished_at", ops.RUN)
+    """Finished runs whose last date lies in the period, in order of finishing and of their ids; JSON columns opened."""
+    found = warehouse.rows("select * from ops_run order by finished_at, run_id", ops.RUN)
     kept = [run for run in found if str(since) <= run["partition"].split("..")[-1] <= str(until)]
     opened = ("rows", "outputs", "figures")
     return [{**run, **{name: json.loads(run[name] or "{}") for name in opened}} for run in kept]
