@@ -157,7 +157,7 @@ class Demo:
     def _simulation(self, peak: Peak) -> Iterator[None]:
         """Simulate beside the block, if it is not done. Raises ChainBrokenError when it failed."""
         if not self.plan.simulate or record.SIMULATE in self.record.done:
-            self.record.landing = self.record.landing or record.landing_digest(self.settings.landing)
+            self.record.landing = self.record.landing or record.landing_state(self.settings.landing)
             yield
             return
         begun = time.monotonic()
@@ -170,7 +170,7 @@ class Demo:
         finally:
             simulation.kill()
             simulation.wait()
-        self.record.landing = record.landing_digest(self.settings.landing)
+        self.record.landing = record.landing_state(self.settings.landing)
         self._note(record.SIMULATE, begun, peak)
 
     def _close_leftovers(self, watch: Watch) -> None:

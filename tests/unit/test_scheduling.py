@@ -58,7 +58,7 @@ def _done(settings: Settings) -> record.Record:
     _landed(settings)
     (settings.home / "warehouse").mkdir(exist_ok=True)
     made = record.of_now(ASKED)
-    made.landing = record.landing_digest(settings.landing)
+    made.landing = record.landing_state(settings.landing)
     made.done = {record.SIMULATE: {"seconds": 1.0, "peak_mb": 2.0}, "night 2026-01-01": {"seconds": 1.0, "peak_mb": 2.0}}
     made.write(settings)
     return made
