@@ -10,6 +10,7 @@ from features.groups import (
     credit,
     deposits_recurring,
     dormancy,
+    early_warning,
     holdings,
     rhythm,
     spend_mix,
@@ -30,7 +31,7 @@ from features.spec import Feature, FeatureGroup, Source, Wanted, digest_of
 
 GROUPS: tuple[FeatureGroup, ...] = (
     tenure.GROUP, holdings.GROUP, balances.GROUP, deposits_recurring.GROUP, activity.GROUP, spend_mix.GROUP, rhythm.GROUP, cash_flow.GROUP,
-    channels.GROUP, credit.GROUP, dormancy.GROUP, value.GROUP,
+    channels.GROUP, credit.GROUP, dormancy.GROUP, value.GROUP, early_warning.GROUP,
 )  # fmt: skip
 SOURCES: tuple[Source, ...] = (TRANSACTION, BALANCE, CHANNEL, CREDIT, LOAN_INSTALMENT, PLAN_INSTALMENT, HOLDING, PLAN)
 TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_stored)

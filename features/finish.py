@@ -23,6 +23,27 @@ def growth(now: str, before: str) -> str:
     return f"{ratio(now, before)} - 1"
 
 
+def deviation(count: str, total: str, squares: str) -> str:
+    """Standard deviation of a population by its count, sum and sum of squares; null without any."""
+    variance = f"({squares}) / ({count}) - (({total}) / ({count})) * (({total}) / ({count}))"
+    # greatest() passes over a null, and rounding may leave a little below zero of what never varied.
+    return f"case when {count} > 0 then sqrt(greatest(0e0, {variance})) end"
+
+
+def percentile(percent: int, bins: Sequence[tuple[str, str]], above: str, highest: str) -> str:
+    """The upper edge of the bin in which the percentile lies, at most the highest value; null without values.
+
+    bins: (count, upper edge), ascending; above: count beyond the last edge; highest: the highest value itself.
+    """
+    counts = [count for count, _ in bins]
+    whole = " + ".join([*counts, above])
+    cases = " ".join(
+        f"when 100 * ({' + '.join(counts[: place + 1])}) >= {percent} * ({whole}) then least({edge}, {highest})"
+        for place, (_, edge) in enumerate(bins)
+    )
+    return f"case when {whole} = 0 then null {cases} else {highest} end"
+
+
 def flag(condition: str) -> str:
     return f"case when {condition} then 1 else 0 end"
 

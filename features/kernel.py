@@ -9,17 +9,18 @@ pass costs rows + questions. Everything is an integer; NOTHING stands for null.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.spec import LONGEST_WINDOW, Merge, Operation
+from features.spec import LONGEST_WINDOW, MOST, Merge, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from features.spec import Wanted
+    from features.spec import Measure, Wanted
 
 Integers: TypeAlias = NDArray[np.int64]
 
@@ -115,14 +116,33 @@ class Sweep:
         first = np.searchsorted(self.rows.segment, self.rows.segment, side="left")
         return np.append(_bounded(running[1:] - running[first], column), 0)
 
-    def area(self, levels: Integers, days_before: int) -> Integers:
-        """Per question levels × days they held, from the segment's first row to `days_before` the as-of date, itself included."""
-        day = np.append(self.rows.day, 0)
-        held = np.append(np.where(np.diff(self.rows.segment) == 0, np.diff(self.rows.day), 0), 0)
-        whole = _prefix(levels[:-1] * held[: len(levels) - 1])
+    def area(self, levels: Integers, days_before: int, *, moment: bool = False) -> Integers:
+        """Per question levels × days they held, from the segment's first row to `days_before` the as-of date, itself included.
+
+        moment: levels × the numbers of these days.
+        """
+        weight = _days_before if moment else np.positive
+        day = self.rows.day
+        until = np.append(np.where(np.diff(self.rows.segment) == 0, day[1:], day[:-1]), day[-1:])
+        whole = _prefix(levels[:-1] * (weight(until) - weight(day)))
         last = self.until(days_before) - 1
-        begun = levels[last] * (self.asked.as_of - days_before - day[last] + 1)
+        begun = levels[last] * (weight(self.asked.as_of - days_before + 1) - weight(np.append(day, 0)[last]))
         return np.where(last >= self.start, whole[last] - whole[self.start] + begun, 0)
+
+
+def _days_before(day: Integers) -> Integers:
+    """Sum of the numbers of all days before one."""
+    return day * (day - 1) // 2
+
+
+def _multiples(values: Integers, measure: Measure) -> Integers:
+    """Whole multiples of the measure's argument; none for what is negative, at most MOST."""
+    found: Integers = np.clip(values // measure.argument, 0, MOST)
+    return found
+
+
+def _millionths_of_log(multiples: Integers) -> Integers:
+    return np.rint(np.log1p(multiples) * 1_000_000).astype(np.int64)
 
 
 def _prefix(values: Integers) -> Integers:
@@ -148,36 +168,90 @@ def best(values: Integers, first: Integers, after: Integers, combine: Callable[.
     return found
 
 
-# --- operations: sweep, column, argument, window → one integer per question ----------------------------------------
+# --- operations: sweep, measure, window → one integer per question ---------------------------------------------------
 
 
-def _sum(sweep: Sweep, column: str, _: int, window: int) -> Integers:
-    total = sweep.prefix(column)
+def _total(sweep: Sweep, name: Any, make: Callable[[], Integers], window: int) -> Integers:
+    """Sum over the window of what `make` makes of the rows."""
+    total = sweep.once(("total", name), lambda: _prefix(make()))
+    found: Integers = total[sweep.until()] - total[sweep.until(window)]
+    return found
+
+
+def _sum(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    values = sweep.rows.columns[measure.column]
+    if measure.argument:
+        return _total(sweep, (measure.column, measure.argument), lambda: _multiples(values, measure), window)
+    total = sweep.prefix(measure.column)
     return total[sweep.until()] - total[sweep.until(window)]
 
 
-def _max(sweep: Sweep, column: str, _: int, window: int) -> Integers:
-    return best(sweep.rows.columns[column], sweep.until(window), sweep.until(), np.maximum, NOTHING)
+def _squares(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    return _total(sweep, measure, lambda: _multiples(sweep.rows.columns[measure.column], measure) ** 2, window)
 
 
-def _kinds(sweep: Sweep, column: str, _: int, window: int) -> Integers:
-    bits = best(sweep.rows.columns[column], sweep.until(window), sweep.until(), np.bitwise_or, 0)
+def _decayed(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    total, days = sweep.prefix(measure.column), measure.argument
+    steps = window // days
+    found = np.zeros(len(sweep.asked.as_of), dtype=np.int64)
+    for step in range(steps):
+        found += (total[sweep.until(step * days)] - total[sweep.until((step + 1) * days)]) << (steps - 1 - step)
+    return found
+
+
+def _sum_after(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    total, days = sweep.prefix(measure.column), sweep.days_of(measure.beside)
+    last = np.append(days.rows.day, 0)[days.until() - 1]
+    eve = np.where(days.until() > days.until(window), last, sweep.asked.as_of - window)
+    return total[sweep.until()] - total[sweep.after(eve)]
+
+
+def _matched(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    came, went = (sweep.rows.columns[name] for name in (measure.column, measure.beside))
+    follows = (np.diff(sweep.rows.segment) == 0) & (np.diff(sweep.rows.day) == 1)
+    until_tomorrow = went + np.append(np.where(follows, went[1:], 0), 0)[: len(went)]
+    matched = _total(sweep, measure, lambda: np.minimum(came, until_tomorrow), window)
+    # Tomorrow is not seen yet from the as-of date.
+    last = sweep.until() - 1
+    is_today = np.append(sweep.rows.day, 0)[last] == sweep.asked.as_of
+    is_today &= sweep.until() > sweep.until(window)
+    unseen = np.append(np.minimum(came, until_tomorrow) - np.minimum(came, went), 0)
+    return matched - np.where(is_today, unseen[last], 0)
+
+
+def _max(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    return best(sweep.rows.columns[measure.column], sweep.until(window), sweep.until(), np.maximum, NOTHING)
+
+
+def _kinds(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    return _count(_bits(sweep, measure, window, 0))
+
+
+def _new_kinds(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    return _count(_bits(sweep, measure, measure.argument, 0) & ~_bits(sweep, measure, window, measure.argument))
+
+
+def _bits(sweep: Sweep, measure: Measure, first: int, after: int) -> Integers:
+    return best(sweep.rows.columns[measure.column], sweep.until(first), sweep.until(after), np.bitwise_or, 0)
+
+
+def _count(bits: Integers) -> Integers:
     return np.bitwise_count(bits).astype(np.int64)
 
 
-def _days(sweep: Sweep, column: str, _: int, window: int) -> Integers:
-    days = sweep.days_of(column)
+def _days(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    days = sweep.days_of(measure.column)
     return days.until() - days.until(window)
 
 
-def _days_since(sweep: Sweep, column: str, _: int, window: int) -> Integers:
-    days = sweep.days_of(column)
+def _days_since(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    days = sweep.days_of(measure.column)
     last = np.append(days.rows.day, 0)[days.until() - 1]
     return np.where(days.until() > days.until(window), days.asked.as_of - last, NOTHING)
 
 
-def _days_since_first(sweep: Sweep, column: str, _: int, window: int) -> Integers:
-    days = sweep.days_of(column)
+def _days_since_first(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    days = sweep.days_of(measure.column)
     first = np.append(days.rows.day, 0)[days.until(window)]
     return np.where(days.until() > days.until(window), days.asked.as_of - first, NOTHING)
 
@@ -190,8 +264,8 @@ def _distinct(spell: Integers, first: Integers, after: Integers) -> Integers:
     return np.where(after > first, changes[after - 1] - changes[np.minimum(first, len(spell) - 1)] + 1, 0)
 
 
-def _spells(sweep: Sweep, column: str, length: int, window: int) -> Integers:
-    days = sweep.days_of(column)
+def _spells(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    days, length = sweep.days_of(measure.column), measure.argument
     first, after = days.until(window), days.until()
     found = np.zeros(len(first), dtype=np.int64)
     # Spells are counted back from the as-of date: dates that lie whole spells apart share their borders.
@@ -202,51 +276,118 @@ def _spells(sweep: Sweep, column: str, length: int, window: int) -> Integers:
     return found
 
 
-def _months(sweep: Sweep, column: str, _: int, window: int) -> Integers:
-    days = sweep.days_of(column)
-    months_back = -(-window // 30) - 1
-    first_month = sweep.asked.as_of.astype("datetime64[D]").astype("datetime64[M]") - months_back
-    eve = first_month.astype("datetime64[D]").astype(np.int64) - 1
-    first = days.after(np.maximum(eve, sweep.asked.as_of - LONGEST_WINDOW))
+def _months(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    days = sweep.days_of(measure.column)
+    first = days.after(np.maximum(_month_end(sweep, -(-window // 30)), sweep.asked.as_of - LONGEST_WINDOW))
     return _distinct(days.rows.day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64), first, days.until())
 
 
-def _level(sweep: Sweep, column: str, _: int, days_before: int) -> Integers:
-    last = sweep.until(days_before) - 1
-    return np.where(last >= sweep.start, sweep.levels(column)[last], 0)
+def _month_end(sweep: Sweep, months_before: int) -> Integers:
+    """Per question the last day of the calendar month so many months before the as-of date's."""
+    following = sweep.asked.as_of.astype("datetime64[D]").astype("datetime64[M]") - (months_before - 1)
+    return following.astype("datetime64[D]").astype(np.int64) - 1
 
 
-def _area(sweep: Sweep, column: str, _: int, window: int) -> Integers:
-    levels = sweep.levels(column)
+def _flows(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    """Week × question: value less `beside`, of the whole weeks counted back from the as-of date."""
+    total = sweep.prefix(measure.column) - sweep.prefix(measure.beside)
+    borders = np.stack([total[sweep.until(days)] for days in range(0, window + 1, 7)])
+    return borders[:-1] - borders[1:]
+
+
+def _median(rows: Integers) -> Integers:
+    """Lower median of each column: an integer again."""
+    found: Integers = np.sort(rows, axis=0)[(len(rows) - 1) // 2]
+    return found
+
+
+def _flow_median(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    return _median(_flows(sweep, measure, window))
+
+
+def _flow_spread(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    flows = _flows(sweep, measure, window)
+    return _median(np.abs(flows - _median(flows)))
+
+
+def _level_on(sweep: Sweep, column: str, after: Integers) -> Integers:
+    """Per question the level that holds before the position; 0 before the first row."""
+    return np.where(after > sweep.start, sweep.levels(column)[after - 1], 0)
+
+
+def _level(sweep: Sweep, measure: Measure, days_before: int) -> Integers:
+    return _level_on(sweep, measure.column, sweep.until(days_before))
+
+
+def _at_month_end(sweep: Sweep, measure: Measure, _: int) -> Integers:
+    return _level_on(sweep, measure.column, _until_month_end(sweep, 1))
+
+
+def _month_ends_below(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    levels, found = sweep.levels(measure.column), np.zeros(len(sweep.asked.as_of), dtype=np.int64)
+    for months_before in range(1, window // 30 + 1):
+        after = sweep.once(("month end", months_before), partial(_until_month_end, sweep, months_before))
+        found += (after > sweep.start) & (levels[after - 1] < measure.argument)
+    return found
+
+
+def _until_month_end(sweep: Sweep, months_before: int) -> Integers:
+    return sweep.after(_month_end(sweep, months_before))
+
+
+def _area_of(sweep: Sweep, levels: Integers, window: int) -> Integers:
     return sweep.area(levels, 0) - sweep.area(levels, window)
 
 
-def _days_below(sweep: Sweep, column: str, limit: int, window: int) -> Integers:
-    below = (sweep.levels(column) < limit).astype(np.int64)
-    return sweep.area(below, 0) - sweep.area(below, window)
+def _area(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    levels = sweep.levels(measure.column)
+    return _area_of(sweep, _multiples(levels, measure) if measure.argument else levels, window)
 
 
-def _highest(sweep: Sweep, column: str, _: int, window: int) -> Integers:
+def _area_squares(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    return _area_of(sweep, _multiples(sweep.levels(measure.column), measure) ** 2, window)
+
+
+def _logs(sweep: Sweep, measure: Measure) -> Integers:
+    return _millionths_of_log(_multiples(sweep.levels(measure.column), measure))
+
+
+def _area_log(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    return _area_of(sweep, _logs(sweep, measure), window)
+
+
+def _moment_log(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    logs = _logs(sweep, measure)
+    days = sweep.area(logs, 0, moment=True) - sweep.area(logs, window, moment=True)
+    return sweep.asked.as_of * _area_of(sweep, logs, window) - days
+
+
+def _days_below(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    return _area_of(sweep, (sweep.levels(measure.column) < measure.argument).astype(np.int64), window)
+
+
+def _highest(sweep: Sweep, measure: Measure, window: int) -> Integers:
     # The level that the window begins with was reached before it, unless nothing was.
     first = np.maximum(sweep.until(window - 1) - 1, sweep.start)
-    return best(sweep.levels(column)[:-1], first, sweep.until(), np.maximum, NOTHING)
+    return best(sweep.levels(measure.column)[:-1], first, sweep.until(), np.maximum, NOTHING)
 
 
-def _largest_fall(sweep: Sweep, column: str, _: int, window: int) -> Integers:
+def _largest_fall(sweep: Sweep, measure: Measure, window: int) -> Integers:
     is_first = np.append(True, np.diff(sweep.rows.segment) != 0)[: len(sweep.rows.segment)]
-    fallen = np.where(is_first, 0, np.maximum(-sweep.rows.columns[column], 0))
+    fallen = np.where(is_first, 0, np.maximum(-sweep.rows.columns[measure.column], 0))
     return best(fallen, sweep.until(window), sweep.until(), np.maximum, NOTHING)
 
 
-_OPERATIONS: dict[Operation | None, Callable[[Sweep, str, int, int], Integers]] = {
-    Operation.SUM: _sum, Operation.MAX: _max, Operation.KINDS: _kinds, Operation.DAYS: _days, Operation.DAYS_SINCE: _days_since,
-    Operation.DAYS_SINCE_FIRST: _days_since_first, Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.LEVEL: _level,
-    Operation.LEVEL_BEFORE: _level, Operation.AREA: _area, Operation.DAYS_BELOW: _days_below, Operation.HIGHEST: _highest,
-    Operation.LARGEST_FALL: _largest_fall,
+_OPERATIONS: dict[Operation | None, Callable[[Sweep, Measure, int], Integers]] = {
+    Operation.SUM: _sum, Operation.SQUARES: _squares, Operation.DECAYED: _decayed, Operation.SUM_AFTER: _sum_after, Operation.MATCHED: _matched,
+    Operation.MAX: _max, Operation.KINDS: _kinds, Operation.NEW_KINDS: _new_kinds, Operation.DAYS: _days, Operation.DAYS_SINCE: _days_since,
+    Operation.DAYS_SINCE_FIRST: _days_since_first, Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.FLOW_MEDIAN: _flow_median,
+    Operation.FLOW_SPREAD: _flow_spread, Operation.LEVEL: _level, Operation.LEVEL_BEFORE: _level, Operation.MONTH_END: _at_month_end,
+    Operation.MONTH_ENDS_BELOW: _month_ends_below, Operation.AREA: _area, Operation.AREA_SQUARES: _area_squares, Operation.AREA_LOG: _area_log,
+    Operation.MOMENT_LOG: _moment_log, Operation.DAYS_BELOW: _days_below, Operation.HIGHEST: _highest, Operation.LARGEST_FALL: _largest_fall,
 }  # fmt: skip
 
 
 def answer(sweep: Sweep, wanted: Wanted) -> Integers:
     """One integer per question; NOTHING where there is nothing to tell. Raises KeyError for a measure that is SQL only."""
-    measure = wanted.measure
-    return _OPERATIONS[measure.operation](sweep, measure.column, measure.argument, wanted.window or 0)
+    return _OPERATIONS[wanted.measure.operation](sweep, wanted.measure, wanted.window or 0)

@@ -7,9 +7,39 @@ from features.spec import Empty, Measure, Operation
 # --- measures over events: one row per customer and day ------------------------------------------------------------
 
 
-def total(column: str, *, name: str = "") -> Measure:
-    """Sum over the window."""
-    return Measure(name=name or column, operation=Operation.SUM, column=column, empty=Empty.ZERO)
+def total(column: str, *, name: str = "", per: int = 0) -> Measure:
+    """Sum over the window; of the days' whole multiples of `per`, where it is given: what `squares` squares."""
+    return Measure(name=name or column, operation=Operation.SUM, column=column, argument=per, empty=Empty.ZERO)
+
+
+def squares(column: str, *, name: str, per: int) -> Measure:
+    """Sum over the window of the squares of the days' whole multiples of `per`."""
+    return Measure(name=name, operation=Operation.SQUARES, column=column, argument=per, empty=Empty.ZERO)
+
+
+def decayed(column: str, *, name: str, half_life: int) -> Measure:
+    """Sum over a window of whole half-lives: days of the last one count 2^(n-1), those before it half of that, and so on."""
+    return Measure(name=name, operation=Operation.DECAYED, column=column, argument=half_life, empty=Empty.ZERO)
+
+
+def total_after(column: str, last: str, *, name: str) -> Measure:
+    """Sum over the days of the window after the last one on which the column `last` is positive."""
+    return Measure(name=name, operation=Operation.SUM_AFTER, column=column, beside=last, empty=Empty.ZERO)
+
+
+def matched(column: str, beside: str, *, name: str) -> Measure:
+    """How much of what came on a day went on the same or the next day, as far as the as-of date sees it."""
+    return Measure(name=name, operation=Operation.MATCHED, column=column, beside=beside, empty=Empty.ZERO)
+
+
+def flow_median(column: str, less: str, *, name: str) -> Measure:
+    """Lower median over the whole weeks of the window of the weeks' sums, less those of another column."""
+    return Measure(name=name, operation=Operation.FLOW_MEDIAN, column=column, beside=less, empty=Empty.ZERO)
+
+
+def flow_spread(column: str, less: str, *, name: str) -> Measure:
+    """Lower median of the weeks' distances from their median: a spread that a single week does not move."""
+    return Measure(name=name, operation=Operation.FLOW_SPREAD, column=column, beside=less, empty=Empty.ZERO)
 
 
 def largest(column: str, *, name: str) -> Measure:
@@ -47,6 +77,11 @@ def kinds_in(column: str, *, name: str) -> Measure:
     return Measure(name=name, operation=Operation.KINDS, column=column, empty=Empty.ZERO)
 
 
+def new_kinds_in(column: str, *, name: str, days: int) -> Measure:
+    """Distinct categories in a bit set over the last `days` days that the window does not have before them."""
+    return Measure(name=name, operation=Operation.NEW_KINDS, column=column, argument=days, empty=Empty.ZERO)
+
+
 # --- measures over levels: tiles hold the changes; a contract's row covers ages low..high ---------------------------
 
 
@@ -62,10 +97,29 @@ def level_before(column: str, *, name: str) -> Measure:
     return Measure(name=name, operation=Operation.LEVEL_BEFORE, column=column, sql=sql, empty=Empty.ZERO)
 
 
+def level_at_month_end(column: str, *, name: str) -> Measure:
+    """The level at the end of the calendar month before the as-of date's."""
+    return Measure(name=name, operation=Operation.MONTH_END, column=column, empty=Empty.ZERO)
+
+
+def month_ends_below(column: str, limit: int, *, name: str) -> Measure:
+    """Of the ends of the `window` / 30 calendar months before the as-of date's those with a level below the limit."""
+    return Measure(name=name, operation=Operation.MONTH_ENDS_BELOW, column=column, argument=limit, empty=Empty.ZERO)
+
+
 def area(column: str, *, name: str) -> Measure:
     """Level × days over the window: divided by days it is the mean, weighted by how long each level held."""
     sql = f"sum({column} * greatest(0, least(high, {{w}} - 1) - low + 1))"
     return Measure(name=name, operation=Operation.AREA, column=column, sql=sql, empty=Empty.ZERO)
+
+
+def moments(column: str, *, per: int) -> tuple[Measure, ...]:
+    """Of the level in whole multiples of `per`: sum and sum of squares over days, sum of ln(1 + it) and its moment about the as-of date."""
+    parts = {"units": Operation.AREA, "squares": Operation.AREA_SQUARES, "log": Operation.AREA_LOG, "log_moment": Operation.MOMENT_LOG}
+    return tuple(
+        Measure(name=f"{column}_{name}", operation=operation, column=column, argument=per, empty=Empty.ZERO)
+        for name, operation in parts.items()
+    )
 
 
 def days_below(column: str, limit: int, *, name: str) -> Measure:

@@ -33,19 +33,37 @@ class Merge(StrEnum):
 
 
 class Operation(StrEnum):
-    """What is taken of a tile's column over a window (features.kernel). The last six read columns of changes as levels."""
+    """What is taken of a tile's column over a window (features.kernel); `argument` and `beside` are the measure's.
 
-    SUM = "sum"
+    Those after FLOW_MEDIAN read columns of changes as levels. Squares and logarithms would not fit integers as they are:
+    their values are taken in whole multiples of `argument`, at most MOST of them; logarithms are of multiples, in millionths.
+    """
+
+    SUM = "sum"  # of the values, or of their multiples where there is an argument
+    SQUARES = "squares"  # of the values' multiples
+    DECAYED = "decayed"  # sum in which days count half after `argument` days, a quarter after twice as many, …; times 2^(steps - 1)
+    SUM_AFTER = "sum_after"  # over the days after the last one on which `beside` is positive
+    MATCHED = "matched"  # Σ min(value of a day, `beside` of that day and the next), as far as they are seen
     MAX = "max"
     KINDS = "kinds"  # distinct categories in a bit set
+    NEW_KINDS = "new_kinds"  # those of the last `argument` days that are not among the window's days before
     DAYS = "days"  # days on which the column is positive
     DAYS_SINCE = "days_since"  # age of the last such day
     DAYS_SINCE_FIRST = "days_since_first"  # age of the first such day
     SPELLS = "spells"  # stretches of `argument` days, counted back from the as-of date, with such a day
     MONTHS = "months"  # calendar months with such a day: the as-of date's and those back to `window` / 30
+    FLOW_MEDIAN = "flow_median"  # lower median over the whole weeks of the window of value less `beside`
+    FLOW_SPREAD = "flow_spread"  # lower median of the weeks' distances from that median
     LEVEL = "level"  # on the as-of date
     LEVEL_BEFORE = "level_before"  # `window` days before it
-    AREA = "area"  # level × days
+    MONTH_END = "month_end"  # at the end of the calendar month before the as-of date's
+    MONTH_ENDS_BELOW = (
+        "month_ends_below"  # of the `window` / 30 month-ends before the as-of date's month those with a level below `argument`
+    )
+    AREA = "area"  # level × days, or multiples × days where there is an argument
+    AREA_SQUARES = "area_squares"  # squares of the level's multiples × days
+    AREA_LOG = "area_log"  # ln(1 + multiples) × days
+    MOMENT_LOG = "moment_log"  # ln(1 + multiples) × days × age of the day
     DAYS_BELOW = "days_below"  # days on which the level was below `argument`
     HIGHEST = "highest"
     LARGEST_FALL = "largest_fall"  # from one day to the next
@@ -60,6 +78,8 @@ class Kind(StrEnum):
 
 
 LONGEST_WINDOW = 365
+# Multiples count up to this many: squares over decades of days fit 64 bits. With multiples of a unit of money: thirty million.
+MOST = 30_000_000
 
 MARKETING, CREDIT, SERVICE, RISK = "marketing", "credit", "service", "risk"
 PURPOSES = (MARKETING, CREDIT, SERVICE, RISK)
@@ -90,16 +110,17 @@ class Measure:
     empty: Empty
     operation: Operation | None = None
     column: str = ""
+    beside: str = ""
     argument: int = 0
     sql: str = ""
 
     @property
     def is_windowed(self) -> bool:
-        return "{w}" in self.sql if self.sql else self.operation is not Operation.LEVEL
+        return "{w}" in self.sql if self.sql else self.operation not in {Operation.LEVEL, Operation.MONTH_END}
 
     def speaks_of(self, column: str) -> bool:
         """Whether the column of a tile is needed."""
-        return column == self.column or re.search(rf"\b{column}\b", self.sql) is not None
+        return column in {self.column, self.beside} or re.search(rf"\b{column}\b", self.sql) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ calendar days, days before the first account counting as nothing.
 
 from __future__ import annotations
 
-from features.finish import growth, money, ratio
-from features.sources.balance import FAMILIES
+from features.finish import deviation, entropy, growth, money, ratio
+from features.sources.balance import FAMILIES, TIER_LIMITS
 from features.spec import Empty, Feature, FeatureGroup
 
 _NAMES = {
@@ -16,6 +16,10 @@ _NAMES = {
     "recurring": ("Recurring deposits", "零存整取"),
     "wealth": ("Wealth", "理财"),
 }
+
+_TIERS_BELOW = " ".join(
+    f"when balance_aum >= {100 * limit} then balance_below_{limit}_month_ends_360d" for limit in sorted(TIER_LIMITS, reverse=True)
+)
 
 GROUP = FeatureGroup(
     name="balances", version=1, title="Balances", title_zh="资产余额",
@@ -44,5 +48,20 @@ GROUP = FeatureGroup(
         Feature(name="largest_fall_ratio", title="Largest fall in a day", title_zh="最大单日流出比", unit="ratio",
                 description="Largest fall of assets in a day of the last 30, over mean daily assets of 90 days",
                 sql=ratio("balance_largest_fall_30d * 90", "balance_aum_area_90d")),
+        Feature(name="aum_slope", title="Slope of assets", title_zh="资产斜率", unit="log units a day", windows=(90,), empty_means=Empty.ZERO,
+                description="Slope of the least squares line through ln(1 + whole units of assets) at the ends of the days; .01 is about 1 % a day",
+                sql="(89e0 / 2 * balance_aum_log_{w} - balance_aum_log_moment_{w}) / (90e0 * (90 * 90 - 1) / 12) / 1000000"),
+        Feature(name="aum_cv", title="Unrest of assets", title_zh="资产波动系数", unit="ratio", windows=(90,),
+                description="Standard deviation over mean of the assets at the ends of the days, up to 30 million units; null without assets",
+                sql=ratio(f"({deviation('90', 'balance_aum_units_{w}', 'balance_aum_squares_{w}')}) * 90", "balance_aum_units_{w}")),
+        Feature(name="aum_less_month_end", title="Assets less those of the last month-end", title_zh="较上月末资产变动", unit="base currency",
+                empty_means=Empty.ZERO, description="Assets now less assets at the end of the calendar month before the date's",
+                sql=money("balance_aum - balance_aum_month_end")),
+        Feature(name="months_below_tier", title="Months below the tier", title_zh="近12月低于当前层级月数", unit="months", type="bigint",
+                empty_means=Empty.ZERO, sql=f"case {_TIERS_BELOW} else 0 end",
+                description="Of the last 12 month-ends those with assets below the lower limit of the tier that the assets of the date are in"),
+        Feature(name="mix_entropy", title="Variety of assets", title_zh="资产结构熵", unit="nats",
+                description="Entropy of assets over current accounts, term and recurring deposits and wealth; null without assets",
+                sql=entropy(tuple(f"greatest(balance_{family}, 0)" for family in FAMILIES))),
     ),
 )  # fmt: skip

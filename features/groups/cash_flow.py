@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from features.finish import flag, money, ratio
+from features.finish import deviation, flag, money, ratio
 from features.spec import Empty, Feature, FeatureGroup
+
+_INCOME = tuple(f"transaction_income_{part}_{{w}}" for part in ("days", "units", "squares"))
 
 GROUP = FeatureGroup(
     name="cash_flow", version=1, title="Income and cash flow", title_zh="收入与现金流",
@@ -19,6 +21,12 @@ GROUP = FeatureGroup(
         Feature(name="income_largest_ratio", title="Largest income day against the mean", title_zh="最大工资比", unit="ratio",
                 description="Largest income on a day over mean income a payment, 365 days; null without income",
                 sql=ratio("transaction_largest_income_365d * transaction_income_count_365d", "transaction_income_365d")),
+        Feature(name="income_day", title="Day of the salary", title_zh="发薪日", unit="day of month", type="int",
+                description="Day of the month of the last salary or pension; null when there is none in 365 days",
+                sql="dayofmonth(date_sub(as_of_date, cast(transaction_income_gap_days_365d as int)))"),
+        Feature(name="income_cv", title="Unrest of income", title_zh="收入波动系数", unit="ratio", windows=(365,),
+                description="Standard deviation over mean of the days' salaries and pensions, in whole units; null without income",
+                sql=ratio(f"({deviation(*_INCOME)}) * transaction_income_days_{{w}}", "transaction_income_units_{w}")),
         Feature(name="net_flow", title="Net inflow", title_zh="净流入", unit="base currency", windows=(30, 90), empty_means=Empty.ZERO,
                 description="Credits less debits", sql=money("transaction_in_{w} - transaction_out_{w}")),
         Feature(name="net_flow_ratio", title="Net inflow ratio", title_zh="净流入率", unit="ratio", windows=(90,),

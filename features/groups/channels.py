@@ -7,6 +7,7 @@ from features.sources.channel import CHANNELS, DIGITAL
 from features.spec import CREDIT, RISK, SERVICE, Empty, Feature, FeatureGroup
 
 _COUNTS = tuple((f"channel_{channel}_count_90d", channel) for channel in CHANNELS)
+_DECAYED = tuple((f"channel_{channel}_decayed_360d", channel) for channel in CHANNELS)
 _COLUMNS = tuple(column for column, _ in _COUNTS)
 
 GROUP = FeatureGroup(
@@ -32,6 +33,12 @@ GROUP = FeatureGroup(
         Feature(name="preferred_share", title="Share of the preferred channel", title_zh="偏好渠道占比", unit="share",
                 description="Share of events on the preferred channel, 90 days",
                 sql=ratio(f"greatest({', '.join(_COLUMNS)})", " + ".join(_COLUMNS))),
+        Feature(name="habitual_channel", title="Habitual channel", title_zh="习惯渠道", unit="name", type="string",
+                description="Channel with most events of 360 days, those of every 30 days before counting half; the more digital one at a tie; null without any",
+                sql=dominant(_DECAYED)),
+        Feature(name="habitual_share", title="Share of the habitual channel", title_zh="习惯渠道置信度", unit="share",
+                description="Share of the habitual channel in events so counted: how sure it is",
+                sql=ratio(f"greatest({', '.join(column for column, _ in _DECAYED)})", " + ".join(column for column, _ in _DECAYED))),
         Feature(name="digital_share", title="Digital share", title_zh="线上渠道占比", unit="share", windows=(90,),
                 description="Share of events on app, web and WeChat; null without any",
                 sql=ratio(" + ".join(f"channel_{channel}_count_{{w}}" for channel in DIGITAL), "channel_visit_count_{w}")),

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from features.finish import money, ratio
+import math
+
+from features.finish import deviation, money, ratio
 from features.spec import Empty, Feature, FeatureGroup
+
+_PAID = tuple(f"plan_instalment_paid_{part}_{{w}}" for part in ("days", "units", "squares"))
+# Length of the mean direction of the payment days: 1 when all are the same, 0 when they are spread evenly (Mardia and Jupp, 2000, 2.3.1).
+_COS, _SIN = (f"plan_instalment_{part}_millionths_{{w}} / 1e6" for part in ("cos", "sin"))
+_CLOSENESS = ratio(f"sqrt(({_COS}) * ({_COS}) + ({_SIN}) * ({_SIN}))", "plan_instalment_paid_count_{w}")
 
 GROUP = FeatureGroup(
     name="deposits_recurring", version=1, title="Recurring deposits", title_zh="零存整取",
@@ -25,6 +32,14 @@ GROUP = FeatureGroup(
                 sql=ratio("plan_instalment_due_count_{w} - plan_instalment_missed_count_{w}", "plan_instalment_due_count_{w}")),
         Feature(name="missed_gap_days", title="Days since the last miss", title_zh="距上次漏存天数", unit="days", type="bigint",
                 description="Days since the last missed instalment of the last 365 days; null without one", sql="plan_instalment_missed_gap_days_365d"),
+        Feature(name="streak", title="Instalments in a row", title_zh="连续按时期数", unit="instalments", type="bigint", windows=(365,), empty_means=Empty.ZERO,
+                description="Instalments that fell due since the last miss, all paid on time", sql="plan_instalment_streak_{w}"),
+        Feature(name="paid_day_std", title="Spread of payment days", title_zh="缴存日离散度", unit="days", windows=(365,),
+                description="Circular standard deviation of the days of the month of payments, a month of 31 days being the circle; null without payments",
+                sql=f"sqrt(-2 * ln(greatest(0.000001, least(1e0, {_CLOSENESS})))) * 31 / {2 * math.pi!r}"),
+        Feature(name="paid_cv", title="Unrest of payments", title_zh="缴存金额波动系数", unit="ratio", windows=(365,),
+                description="Standard deviation over mean of the days' payments, in whole units; null without payments",
+                sql=ratio(f"({deviation(*_PAID)}) * plan_instalment_paid_days_{{w}}", "plan_instalment_paid_units_{w}")),
         Feature(name="rollover_share", title="Rolled over", title_zh="到期转存率", unit="share", windows=(365,),
                 description="Share of the plans ended in the window that were rolled over", sql=ratio("plan_rolled_over_{w}", "plan_ended_{w}")),
         Feature(name="broken_count", title="Plans broken", title_zh="提前支取计划数", unit="plans", type="bigint", windows=(365,), empty_means=Empty.ZERO,

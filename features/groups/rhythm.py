@@ -8,6 +8,8 @@ from features.spec import Feature, FeatureGroup
 
 _HOURS = tuple(f"transaction_hour_{hour:02d}_count_90d" for hour in HOURS)
 
+_WEEKDAYS_ZH = ("周日", "周一", "周二", "周三", "周四", "周五", "周六")
+
 GROUP = FeatureGroup(
     name="rhythm", version=1, title="Rhythm", title_zh="时间规律",
     declared=(
@@ -25,6 +27,9 @@ GROUP = FeatureGroup(
         Feature(name="weekday_entropy", title="Spread over the week", title_zh="星期熵", unit="nats",
                 description="Entropy over the seven weekdays, 90 days; null without transactions",
                 sql=entropy(tuple(f"transaction_{day}_count_90d" for day in WEEKDAYS))),
+        *(Feature(name=f"{day}_share", title=f"On {day.capitalize()}s", title_zh=f"{title_zh}交易占比", unit="share", windows=(90,),
+                  description=f"Share of the customer's transactions on {day.capitalize()}s; null without any",
+                  sql=ratio(f"transaction_{day}_count_{{w}}", "transaction_initiated_count_{w}")) for day, title_zh in zip(WEEKDAYS, _WEEKDAYS_ZH, strict=True)),
         Feature(name="gap_mean_days", title="Mean gap between active days", title_zh="平均交易间隔", unit="days",
                 description="Mean days between active days of 365 days; null with fewer than two",
                 sql=ratio("transaction_first_active_days_365d - transaction_silent_days_365d", "transaction_active_days_365d - 1")),

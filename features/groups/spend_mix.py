@@ -16,6 +16,17 @@ _BILLS = (
     ("insurance", "Insurance", "保险", 365),
     ("tuition", "Tuition", "学费", 365),
 )
+# ln(customers / customers who bought) of the simulated bank in the 90 days to 2025-12-31. Frozen with version 1: what is rare weighs more.
+_RARITY = {
+    "grocery": 0.39, "dining": 0.45, "transport": 0.78, "fuel": 1.28, "travel": 1.74, "apparel": 1.13, "electronics": 1.67, "medical": 1.42,
+    "education": 1.99, "entertainment": 1.35, "online_shop": 0.52, "home": 2.07, "beauty": 2.05, "telecom": 2.31, "government": 3.45,
+}  # fmt: skip
+_TITLES = {
+    "grocery": ("Groceries", "超市"), "dining": ("Dining", "餐饮"), "transport": ("Transport", "交通"), "fuel": ("Fuel", "加油"), "travel": ("Travel", "旅行"),
+    "apparel": ("Apparel", "服饰"), "electronics": ("Electronics", "电子"), "medical": ("Medical", "医疗"), "education": ("Education", "教育"),
+    "entertainment": ("Entertainment", "娱乐"), "online_shop": ("Online shops", "网购"), "home": ("Home", "家居"), "beauty": ("Beauty", "美妆"),
+    "telecom": ("Telecom", "通讯"), "government": ("Government", "政务"),
+}  # fmt: skip
 _CATEGORIES = tuple(f"transaction_mcc_{group}_count_90d" for group in (*MCC_GROUPS, "other"))
 
 GROUP = FeatureGroup(
@@ -33,6 +44,15 @@ GROUP = FeatureGroup(
         *(Feature(name=f"{group}_share", title=f"{title}: share of purchases", title_zh=f"{title_zh}占比", unit="share", windows=(90,),
                   description=f"Share of purchases in category {group}; null without purchases",
                   sql=ratio(f"transaction_mcc_{group}_count_{{w}}", "transaction_purchase_count_{w}")) for group, title, title_zh in _SHARES),
+        *(Feature(name=f"{group}_days", title=f"{title}: days", title_zh=f"{title_zh}天数", unit="days", type="bigint", windows=(90,), empty_means=Empty.ZERO,
+                  description=f"Days with a purchase in category {group}", sql=f"transaction_mcc_{group}_days_{{w}}")
+          for group, (title, title_zh) in _TITLES.items()),
+        *(Feature(name=f"{group}_rarity", title=f"{_TITLES[group][0]}: share by rarity", title_zh=f"{_TITLES[group][1]}TF-IDF", unit="ratio", windows=(90,),
+                  description=f"Share of purchases in category {group}, times {weight}: ln of how many buy over how many buy it (tf-idf); null without purchases",
+                  sql=f"{weight}e0 * {ratio(f'transaction_mcc_{group}_count_{{w}}', 'transaction_purchase_count_{w}')}")
+          for group, weight in _RARITY.items()),
+        Feature(name="new_category_count", title="New categories", title_zh="近30日新增消费类别数", unit="categories", type="bigint", empty_means=Empty.ZERO,
+                description="Known categories bought in the last 30 days and not in the 150 days before", sql="transaction_new_mcc_groups_180d"),
         Feature(name="cash_share", title="Share of cash", title_zh="现金交易占比", unit="share", windows=(90,),
                 description="Cash deposits and withdrawals over all debits and credits; null without any",
                 sql=ratio("transaction_cash_count_{w}", "transaction_out_count_{w} + transaction_in_count_{w}")),

@@ -5,13 +5,19 @@ from __future__ import annotations
 from features.finish import flag
 from features.spec import RISK, SERVICE, Empty, Feature, FeatureGroup
 
+_AGE = "floor(months_between(as_of_date, customer_birth_date) / 12)"
+_BANDS = (("65_plus", 65), ("55_64", 55), ("45_54", 45), ("35_44", 35), ("25_34", 25), ("18_24", 18), ("under_18", 0))
+_AGE_BAND = f"case {' '.join(f'when {_AGE} >= {since} then {name!r}' for name, since in _BANDS)} end"
+
 GROUP = FeatureGroup(
     name="tenure", version=1, title="Tenure and identity", title_zh="客户关系",
     declared=(
         Feature(name="tenure_days", title="Tenure", title_zh="客户年限", unit="days", type="bigint", empty_means=Empty.ZERO,
                 description="Days since the relationship began", sql="datediff(as_of_date, customer_opened_on)"),
         Feature(name="age_years", title="Age", title_zh="年龄", unit="years", type="int",
-                description="Completed years of age; null without a date of birth", sql="cast(floor(months_between(as_of_date, customer_birth_date) / 12) as int)"),
+                description="Completed years of age; null without a date of birth", sql=f"cast({_AGE} as int)"),
+        Feature(name="age_band", title="Age band", title_zh="年龄段", unit="name", type="string", sql=_AGE_BAND,
+                description="under_18, 18_24, 25_34, 35_44, 45_54, 55_64 or 65_plus; null without a date of birth"),
         Feature(name="first_product_days", title="Days since the first product", title_zh="首个产品持有天数", unit="days", type="bigint",
                 description="Days since the oldest account the customer owns was opened; null without accounts", sql="holding_first_opening_days"),
         Feature(name="kyc_risk", title="Know-your-customer grade", title_zh="尽职调查风险等级", unit="grade", type="int",

@@ -7,7 +7,7 @@ is this feature carried forward.
 from __future__ import annotations
 
 from features import margin
-from features.finish import grade, money
+from features.finish import grade, money, ratio
 from features.spec import CREDIT, RISK, SERVICE, Empty, Feature, FeatureGroup
 
 # Frozen with version 1: quintiles of a reference month, rounded. Never re-quantiled nightly (domain.md §3.2).
@@ -19,6 +19,8 @@ _SILENCE = "coalesce(-transaction_silent_days_365d, -366)"
 RECENCY = grade(_SILENCE, tuple(-days for days in RECENCY_CUTS_DAYS))
 FREQUENCY = grade("transaction_initiated_count_90d", FREQUENCY_CUTS)
 AMOUNT = grade("transaction_initiated_out_90d", AMOUNT_CUTS_MINOR)
+# Equity that a unit of retail debt binds: 8 % of the standardised weight of 75 % (domain.md §7).
+EQUITY_PER_DEBT = 0.06
 _INSIDE = (RISK, SERVICE, CREDIT)
 
 GROUP = FeatureGroup(
@@ -40,6 +42,9 @@ GROUP = FeatureGroup(
                 description="Transactions of type fee", sql=money("transaction_fee_{w}")),
         Feature(name="cost_to_serve_12m", title="Cost to serve, 12 months", title_zh="近12个月服务成本", unit="base currency", empty_means=Empty.ZERO,
                 description="Channel events at their unit costs", sql=money(margin.cost_minor(365)), purposes=_INSIDE),
+        Feature(name="raroc", title="Return on bound equity", title_zh="风险调整资本回报率", unit="ratio", purposes=_INSIDE,
+                description="Margin of 12 months over the equity that the mean debt of 365 days binds: 6 % of it; before tax, null without debt",
+                sql=ratio(f"({margin.margin_minor(365)}) * 365", f"{EQUITY_PER_DEBT}e0 * credit_debt_area_365d")),
         Feature(name="expected_loss_12m", title="Expected loss, 12 months", title_zh="近12个月预期损失", unit="base currency", empty_means=Empty.ZERO,
                 description="Outstanding at the product's yearly loss rate", sql=money(margin.loss_minor(365)), purposes=_INSIDE),
     ),

@@ -7,13 +7,16 @@ W days is the sum of level × days held, over W. Only products that count as ass
 
 from __future__ import annotations
 
-from features.measures import area, days_below, highest, largest_fall, level, level_before
+from features.measures import area, days_below, highest, largest_fall, level, level_at_month_end, level_before, moments, month_ends_below
 from features.spec import Kind, Source, TileColumn
 
 FAMILIES = ("demand", "term", "recurring", "wealth")
 
 # Below this many minor units of the base currency an account counts as empty: 100 units.
 NEARLY_EMPTY_MINOR = 10_000
+
+# Lower limits of the asset tiers, units of the base currency (features.segments.asset_tier).
+TIER_LIMITS = (500, 20_000, 500_000, 6_000_000)
 
 LEVELS = ("aum", *FAMILIES, "spread_milli")
 
@@ -30,5 +33,8 @@ BALANCE = Source(
         highest("aum", name="highest_aum"),
         days_below("aum", NEARLY_EMPTY_MINOR, name="nearly_empty_days"),
         largest_fall("aum", name="largest_fall"),
+        level_at_month_end("aum", name="aum_month_end"),
+        *(month_ends_below("aum", 100 * limit, name=f"below_{limit}_month_ends") for limit in TIER_LIMITS),
+        *moments("aum", per=100),
     ),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.measures import days_since, days_with, kinds_in, total
+from features.measures import days_since, days_with, decayed, kinds_in, total
 from features.spec import Kind, Merge, Source, TileColumn
 
 CHANNELS = ("app", "web", "wechat", "branch", "atm", "call_centre")
@@ -43,6 +43,7 @@ CHANNEL = Source(
             "visit_count", "login_count", "mobile_login_count", *(f"{channel}_count" for channel in CHANNELS), "push_sent_count", "push_opened_count",
             "complaint_count", "enquiry_count", "device_change_count", "closing_count", "cost_milli",
         )),
+        *(decayed(f"{channel}_count", name=f"{channel}_decayed", half_life=30) for channel in CHANNELS),
         days_with("visit_count", name="visit_days"),
         days_since("login_count", name="login_gap_days"),
         days_since("mobile_login_count", name="mobile_login_gap_days"),

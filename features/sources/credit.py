@@ -34,6 +34,7 @@ CREDIT = Source(
         level_before("debt", name="debt_before"),
         area("card_debt", name="card_debt_area"),
         area("card_limit", name="card_limit_area"),
+        area("debt", name="debt_area"),
         area("spread_milli", name="spread_milli_area"),
         area("loss_milli", name="loss_milli_area"),
         state("max(case when low = 0 then dpd end)", name="dpd"),

@@ -6,7 +6,9 @@ on the day of the payment. So a later payment never changes an earlier date.
 
 from __future__ import annotations
 
-from features.measures import days_since, total
+import math
+
+from features.measures import days_since, days_with, squares, total, total_after
 from features.spec import Kind, Source, TileColumn
 
 COLUMNS = (
@@ -18,6 +20,9 @@ COLUMNS = (
     TileColumn(name="paid", sql="case when not is_due then coalesce(paid_minor, 0) else 0 end", description="Amount paid, minor units"),
     TileColumn(name="late_days", sql="case when is_due then 0 else datediff(paid_on, due_on) end",
                description="Days between due day and payment, negative when early"),
+    *(TileColumn(name=f"{part}_millionths", description=f"{part} of the days of the month of the payments, a month being the circle, in millionths",
+                 sql=f"case when is_due then 0 else cast(round(1000000 * {part}((dayofmonth(paid_on) - 1) * {2 * math.pi / 31!r})) as bigint) end")
+      for part in ("cos", "sin")),
     TileColumn(name="early_count", sql="case when not is_due and paid_on < due_on then 1 else 0 end", description="Instalments paid early"),
 )  # fmt: skip
 
@@ -25,7 +30,14 @@ COLUMNS = (
 def _source(name: str, title: str, title_zh: str, reads: str) -> Source:
     return Source(
         name=name, title=title, title_zh=title_zh, kind=Kind.EVENTS, reads=reads, columns=COLUMNS,
-        measures=(*(total(column.name) for column in COLUMNS), days_since("missed_count", name="missed_gap_days")),
+        measures=(
+            *(total(column.name) for column in COLUMNS),
+            days_since("missed_count", name="missed_gap_days"),
+            days_with("paid_count", name="paid_days"),
+            total("paid", name="paid_units", per=100),
+            squares("paid", name="paid_squares", per=100),
+            total_after("due_count", "missed_count", name="streak"),
+        ),
     )  # fmt: skip
 
 

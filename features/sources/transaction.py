@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from features.measures import calendar_months_with, days_since, days_since_first, days_with, largest, spells_with, total
+from features.measures import (
+    calendar_months_with,
+    days_since,
+    days_since_first,
+    days_with,
+    flow_median,
+    flow_spread,
+    largest,
+    matched,
+    new_kinds_in,
+    spells_with,
+    squares,
+    total,
+)
 from features.spec import Kind, Merge, Source, TileColumn
 
 MCC_GROUPS = (
@@ -20,6 +33,15 @@ IS_CASH = "type in ('cash_deposit', 'cash_withdrawal')"
 IS_PURCHASE = "type = 'purchase' and direction = 'out'"
 IS_TRANSFER = "type in ('transfer', 'standing_order')"
 
+# Upper edges of the bins of tickets, in units of the base currency; the last bin has none. Frozen with version 1.
+TICKET_EDGES = (10, 20, 50, 100, 150, 200, 300, 500, 800, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 200_000)
+TICKET_BINS = tuple(f"ticket_bin_{number:02d}_count" for number in range(len(TICKET_EDGES) + 1))
+# Tickets count in whole units up to ten million of them, so that the squares of a day fit 64 bits.
+_UNITS = "least(cast(floor(amount_base_minor / 100) as bigint), 10000000)"
+
+# Cash of 80 to 100 % of the 50,000 that are reported: what is split to stay below (domain.md §7, patterns).
+REPORTED_CASH_MINOR = 5_000_000
+
 
 def _count(name: str, when: str, description: str) -> TileColumn:
     return TileColumn(name=name, sql=f"case when {when} then 1 else 0 end", description=description)
@@ -31,12 +53,21 @@ def _amount(name: str, when: str, description: str) -> TileColumn:
     )
 
 
+_BITS = " ".join(f"when '{group}' then shiftleft(1L, {bit})" for bit, group in enumerate(MCC_GROUPS))
+
 COLUMNS = (
     _count("initiated_count", INITIATED, "Transactions the customer made: no salary, fee, interest, standing order"),
     _count("initiated_out_count", f"{INITIATED} and {IS_OUT}", "Debits the customer made"),
     _amount("initiated_out", f"{INITIATED} and {IS_OUT}", "Debits the customer made"),
     TileColumn(name="largest_out", sql=f"case when {INITIATED} and {IS_OUT} then amount_base_minor end", merge=Merge.MAX,
                description="Largest debit the customer made, minor units of the base currency"),
+    TileColumn(name="ticket_units", sql=f"case when {INITIATED} and {IS_OUT} then {_UNITS} else 0 end",
+               description="Debits the customer made, in whole units, each at most ten million"),
+    TileColumn(name="ticket_squares", sql=f"case when {INITIATED} and {IS_OUT} then {_UNITS} * {_UNITS} else 0 end",
+               description="Squares of these units"),
+    *(_count(name, f"{INITIATED} and {IS_OUT} and amount_base_minor > {100 * above}" + (f" and amount_base_minor <= {100 * edge}" if edge else ""),
+             f"Debits the customer made above {above:,}" + (f" up to {edge:,} units" if edge else " units"))
+      for name, above, edge in zip(TICKET_BINS, (-1, *TICKET_EDGES), (*TICKET_EDGES, 0), strict=True)),
     _amount("out", IS_OUT, "All debits"),
     _amount("in", IS_IN, "All credits"),
     _count("out_count", IS_OUT, "All debits"),
@@ -48,6 +79,8 @@ COLUMNS = (
     _count("cash_count", IS_CASH, "Cash deposits and withdrawals"),
     _amount("cash_in", "type = 'cash_deposit'", "Cash deposits"),
     _amount("cash_out", "type = 'cash_withdrawal'", "Cash withdrawals"),
+    _count("split_cash_count", f"type = 'cash_deposit' and amount_base_minor >= {REPORTED_CASH_MINOR * 8 // 10} and amount_base_minor < {REPORTED_CASH_MINOR}",
+           "Cash deposits of 80 to 100 % of the reported amount"),
     _count("online_count", f"{INITIATED} and channel in ('app', 'web', 'wechat')", "Made by app, web or WeChat"),
     _count("cross_border_count", "is_cross_border", "Across the border"),
     _count("rent_count", "type = 'rent'", "Rents"),
@@ -72,6 +105,8 @@ COLUMNS = (
       for group in MCC_GROUPS),
     _count("mcc_other_count", f"{IS_PURCHASE} and coalesce(mcc_group, '') not in ({', '.join(repr(group) for group in MCC_GROUPS)})",
            "Purchases in other or unknown categories"),
+    TileColumn(name="mcc_groups", sql=f"case when {IS_PURCHASE} then case mcc_group {_BITS} end end", merge=Merge.BITS,
+               description="Bit set of the categories bought"),
 )  # fmt: skip
 
 # Extrema and dates are not sums; everything else in the tile is.
@@ -91,5 +126,15 @@ TRANSACTION = Source(
         days_since("income_count", name="income_gap_days"),
         calendar_months_with("income_count", name="income_months"),
         largest("income", name="largest_income"),
+        largest("cash_in", name="largest_cash_in"),
+        largest("cash_out", name="largest_cash_out"),
+        days_with("income_count", name="income_days"),
+        total("income", name="income_units", per=100),
+        squares("income", name="income_squares", per=100),
+        *(days_with(f"mcc_{group}_count", name=f"mcc_{group}_days") for group in MCC_GROUPS),
+        new_kinds_in("mcc_groups", name="new_mcc_groups", days=30),
+        matched("in", "out", name="passed_through"),
+        flow_median("in", "out", name="flow_median"),
+        flow_spread("in", "out", name="flow_spread"),
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from features.spine import CUSTOMER_ATTRIBUTES
 
 FUNCTIONS = {
     "case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "nullif", "coalesce", "greatest", "least", "ln", "cast", "as", "int", "bigint",
-    "round", "floor", "false", "true", "datediff", "months_between", "between",
+    "round", "floor", "false", "true", "datediff", "months_between", "between", "sqrt", "dayofmonth", "date_sub",
 }  # fmt: skip
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from itertools import pairwise
 from operator import or_
 from typing import Any
@@ -33,6 +34,10 @@ MEASURES = (
     measures.spells_with("v", name="months31", days=31), measures.calendar_months_with("v", name="months"), measures.kinds_in("bits", name="kinds"),
     measures.level("v", name="level"), measures.level_before("v", name="before"), measures.area("v", name="area"),
     measures.days_below("v", 10, name="below"), measures.highest("v", name="highest"), measures.largest_fall("v", name="fall"),
+    measures.total("v", name="units", per=3), measures.squares("v", name="squares", per=3), measures.decayed("v", name="decayed", half_life=30),
+    measures.total_after("v", "bits", name="after"), measures.matched("v", "bits", name="matched"), measures.new_kinds_in("bits", name="new", days=7),
+    measures.flow_median("v", "bits", name="median"), measures.flow_spread("v", "bits", name="spread"),
+    measures.level_at_month_end("v", name="month_end"), measures.month_ends_below("v", 10, name="ends_below"), *measures.moments("v", per=3),
 )  # fmt: skip
 SOURCE = Source(
     name="s", title="s", title_zh="s", kind=Kind.EVENTS, reads="core.s", measures=MEASURES,
@@ -45,6 +50,7 @@ WANTED = tuple(
     Wanted(source=SOURCE, measure=measure, window=window)
     for measure in MEASURES
     for window in (WINDOWS if measure.is_windowed else (None,))
+    if window != 1 or measure.operation not in {Operation.FLOW_MEDIAN, Operation.FLOW_SPREAD}  # no whole week
 )
 
 
@@ -52,15 +58,40 @@ def naive(measure: Measure, facts: dict[int, int], as_of: int, window: int) -> i
     """Walks over days one by one."""
     seen = {day: value for day, value in facts.items() if as_of - window < day <= as_of}
     positive = sorted(day for day, value in seen.items() if value > 0)
-    levels = [level_on(facts, as_of - back) for back in range(window)]
+    levels = levels_back(tuple(facts.items()), as_of)[:window]
     held = [level for level in levels if level is not None]
     match measure.operation:
         case Operation.SUM:
-            return sum(seen.values())
+            return sum(multiples(seen.values(), measure)) if measure.argument else sum(seen.values())
+        case Operation.SQUARES:
+            return sum(value**2 for value in multiples(seen.values(), measure))
+        case Operation.DECAYED:
+            steps = window // measure.argument
+            ages = {day: (as_of - day) // measure.argument for day in seen}
+            return sum(2 ** (steps - 1 - ages[day]) * value for day, value in seen.items() if ages[day] < steps)
+        case Operation.SUM_AFTER:
+            last = max((day for day, value in seen.items() if value & 63), default=0)
+            return sum(value for day, value in seen.items() if day > last)
+        case Operation.MATCHED:
+            return sum(min(value, (value & 63) + (seen.get(day + 1, 0) & 63)) for day, value in seen.items())
         case Operation.MAX:
             return max(seen.values(), default=None)
         case Operation.KINDS:
             return len({bit for value in seen.values() for bit in range(6) if value & 63 & 1 << bit})
+        case Operation.NEW_KINDS:
+            recent, before = set(), set()
+            for day, value in facts.items():
+                for bit in range(6):
+                    if value & 63 & 1 << bit and as_of - measure.argument < day <= as_of:
+                        recent.add(bit)
+                    if value & 63 & 1 << bit and as_of - window < day <= as_of - measure.argument:
+                        before.add(bit)
+            return len(recent - before)
+        case Operation.FLOW_MEDIAN:
+            return lower_median(flows(facts, as_of, window))
+        case Operation.FLOW_SPREAD:
+            middle = lower_median(flows(facts, as_of, window))
+            return lower_median([abs(flow - middle) for flow in flows(facts, as_of, window)])
         case Operation.DAYS:
             return len(positive)
         case Operation.DAYS_SINCE:
@@ -75,8 +106,19 @@ def naive(measure: Measure, facts: dict[int, int], as_of: int, window: int) -> i
             return level_on(facts, as_of) or 0
         case Operation.LEVEL_BEFORE:
             return level_on(facts, as_of - window) or 0
+        case Operation.MONTH_END:
+            return level_on(facts, month_ends(as_of)[0]) or 0
+        case Operation.MONTH_ENDS_BELOW:
+            ends = [level_on(facts, day) for day in month_ends(as_of)[: window // 30]]
+            return sum(level is not None and level < measure.argument for level in ends)
         case Operation.AREA:
-            return sum(held)
+            return sum(multiples(held, measure)) if measure.argument else sum(held)
+        case Operation.AREA_SQUARES:
+            return sum(value**2 for value in multiples(held, measure))
+        case Operation.AREA_LOG:
+            return sum(millionths_of_log(value) for value in multiples(held, measure))
+        case Operation.MOMENT_LOG:
+            return sum(age * millionths_of_log(*multiples([level], measure)) for age, level in enumerate(levels) if level is not None)
         case Operation.DAYS_BELOW:
             return sum(level < measure.argument for level in held)
         case Operation.HIGHEST:
@@ -85,6 +127,42 @@ def naive(measure: Measure, facts: dict[int, int], as_of: int, window: int) -> i
             first = min(facts, default=0)
             return max((0 if day == first else max(0, -value) for day, value in seen.items()), default=None)
     raise AssertionError(measure)
+
+
+def multiples(values: Iterable[int], measure: Measure) -> list[int]:
+    return [min(max(value, 0) // measure.argument, 30_000_000) for value in values]
+
+
+def millionths_of_log(value: int) -> int:
+    return round(math.log(1 + value) * 1e6)
+
+
+def flows(facts: dict[int, int], as_of: int, window: int) -> list[int]:
+    """Per whole week of the window the values less their lowest six bits."""
+    weeks = [0] * (window // 7)
+    for day, value in facts.items():
+        if day <= as_of and (as_of - day) // 7 < len(weeks):
+            weeks[(as_of - day) // 7] += value - (value & 63)
+    return weeks
+
+
+def lower_median(values: Sequence[int]) -> int:
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def month_ends(as_of: int) -> list[int]:
+    """The ends of the 24 calendar months before the day's own, latest first."""
+    on, found = EPOCH + timedelta(days=as_of), []
+    for _ in range(24):
+        on = on.replace(day=1) - timedelta(days=1)
+        found.append((on - EPOCH).days)
+    return found
+
+
+@lru_cache
+def levels_back(facts: tuple[tuple[int, int], ...], as_of: int) -> list[int | None]:
+    """The levels of the as-of date and the days before it."""
+    return [level_on(dict(facts), as_of - back) for back in range(max(WINDOWS))]
 
 
 def level_on(facts: dict[int, int], day: int) -> int | None:

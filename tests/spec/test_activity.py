@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import pstdev
+
 import pytest
 
 
@@ -86,3 +88,26 @@ def test_a_leap_day_is_a_day_and_a_range_is_one_pass(bank):
     assert {day: row["out_sum_365d"] for (_, day), row in rows.items()} == {
         "2024-02-29": 3, "2024-03-31": 1, "2025-02-27": 1, "2025-02-28": 0,
     }  # fmt: skip
+
+
+def test_the_spread_of_debits_and_their_upper_end(one):
+    amounts = [15] * 18 + [400, 12_345]
+    rows = "\n".join(f"2026-01-{day:02d} | {amount}" for day, amount in enumerate(amounts, start=1))
+    row = one("activity", "2026-01-31", transactions=f"business_date | amount\n{rows}")
+    # The 95th percentile is the 19th of 20 (.95 × 20 = 19): 400, in the bin from 300 to 500.
+    assert row["ticket_p95_90d"] == 500
+    assert row["ticket_std_90d"] == pytest.approx(pstdev(amounts))
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [(7.5, 7.5), (10, 10), (10.01, 10.01), (199_999, 199_999), (350_000, 350_000)],
+)
+def test_the_upper_end_is_at_most_the_largest(one, amount, told):
+    row = one("activity", "2026-01-31", transactions=f"business_date | amount\n2026-01-20 | {amount}")
+    assert (row["ticket_p95_90d"], row["ticket_std_90d"]) == (told, 0)
+
+
+def test_without_debits_there_is_no_spread(one):
+    row = one("activity", "2026-01-31")
+    assert (row["ticket_p95_90d"], row["ticket_std_90d"]) == (None, None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import log
+from statistics import linear_regression, mean, pstdev
+
 import pytest
 
 TWO_ACCOUNTS = """
@@ -82,3 +85,56 @@ def test_an_account_that_changes_hands_takes_its_balance_along(bank):
     assert rows[2, "2026-01-31"]["aum_eod"] == 1000
     assert rows[1, "2026-01-31"]["aum_mad_30d"] == pytest.approx(9 * 1000 / 30)  # 2 to 10 January
     assert rows[2, "2026-01-31"]["aum_mad_30d"] == pytest.approx(21 * 1000 / 30)  # 11 to 31 January
+
+
+def test_slope_and_unrest_of_the_days_levels(one):
+    row = one("balances", "2026-01-31", accounts="account_key\n1", balances="""
+        business_date | balance
+        2025-12-03    | 1000.50
+        2026-01-02    | 4000
+    """)  # fmt: skip
+    # 90 days: 30 without a balance, 30 of 1,000 whole units, 30 of 4,000.
+    levels = [0] * 30 + [1000] * 30 + [4000] * 30
+    assert row["aum_slope_90d"] == pytest.approx(linear_regression(range(90), [log(1 + level) for level in levels]).slope, rel=1e-6)
+    assert row["aum_cv_90d"] == pytest.approx(pstdev(levels) / mean(levels))
+
+
+def test_a_level_that_holds_has_neither_slope_nor_unrest(one):
+    row = one("balances", "2026-01-31", accounts="account_key\n1", balances="business_date | balance\n2025-01-01 | 777")
+    assert (row["aum_slope_90d"], row["aum_cv_90d"], row["aum_less_month_end"], row["mix_entropy"]) == (
+        pytest.approx(0, abs=1e-12),
+        0,
+        0,
+        0,
+    )
+
+
+def test_assets_against_those_of_month_ends(one):
+    row = one("balances", "2026-01-31", accounts="account_key\n1", balances="""
+        business_date | balance
+        2025-09-10    | 30000
+        2025-10-20    | 19999
+        2025-12-05    | 20000
+        2026-01-31    | 25000
+    """)  # fmt: skip
+    assert row["aum_less_month_end"] == 25000 - 20000  # 31 December, though the 31st of January is a month-end too
+    # 25,000 is in the tier from 20,000: below it were October and November; before September there was nothing.
+    assert row["months_below_tier"] == 2
+
+
+def test_the_variety_of_assets(one):
+    row = one("balances", "2026-01-31", accounts=TWO_ACCOUNTS, balances="""
+        account_key | business_date | balance
+        1           | 2026-01-01    | 1000
+        2           | 2026-01-01    | 3000
+    """)  # fmt: skip
+    assert row["mix_entropy"] == pytest.approx(-(0.25 * log(0.25) + 0.75 * log(0.75)))
+
+
+def test_a_fortune_counts_up_to_thirty_million(one):
+    row = one("balances", "2026-01-31", accounts="account_key\n1", balances="""
+        business_date | balance
+        2025-01-01    | 90000000000
+        2026-01-10    | 30000000
+    """)  # fmt: skip
+    assert (row["aum_cv_90d"], row["aum_eod"]) == (0, 30_000_000)

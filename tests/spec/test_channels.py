@@ -54,3 +54,16 @@ def test_nobody_came(one):
         row["digital_share_90d"],
         row["push_open_rate_90d"],
     ) == (None,) * 5
+
+
+def test_the_habitual_channel_weighs_recent_visits_more(one):
+    row = one("channels", "2026-01-31", channel_events="""
+        business_date | channel | event_type
+        2026-01-02    | app     | view
+        2026-01-01    | branch  | service
+        2025-12-05    | branch  | service
+        2025-12-02    | branch  | service
+    """)  # fmt: skip
+    # 2 January is within 30 days and counts 1; 1 January to 3 December count 1/2; 2 December is 60 days back and counts 1/4.
+    assert (row["habitual_channel"], row["habitual_share"]) == ("branch", pytest.approx(1.25 / 2.25))
+    assert row["preferred_channel"] == "branch"

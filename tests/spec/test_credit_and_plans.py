@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import cos, hypot, log, pi, sin, sqrt
+from statistics import pstdev
+
 import pytest
 
 
@@ -69,3 +72,31 @@ def test_recurring_deposits(one):
     assert (row["due_count_365d"], row["missed_count_365d"], row["missed_count_90d"], row["on_time_share_365d"]) == (4, 1, 1, 0.75)
     assert row["missed_gap_days"] == 52
     assert (row["rollover_share_365d"], row["broken_count_365d"]) == (0.5, 1)
+
+
+def test_regular_saving(one):
+    row = one("deposits_recurring", "2026-01-31", deposit_instalments="""
+        plan_id | instalment_no | due_on     | paid_on    | due | paid
+        P1      | 1             | 2025-09-10 | -          | 500 | -
+        P1      | 2             | 2025-10-10 | 2025-10-10 | 500 | 500
+        P1      | 3             | 2025-11-10 | 2025-11-10 | 500 | 500
+        P1      | 4             | 2025-12-31 | 2025-12-31 | 500 | 800
+        P1      | 5             | 2026-01-31 | 2026-01-01 | 500 | 500
+    """)  # fmt: skip
+    assert row["streak_365d"] == 4  # since September's was missed
+    assert row["paid_cv_365d"] == pytest.approx(pstdev([500, 500, 800, 500]) / 575)
+    # Days 10, 10, 31 and 1 on a circle of 31: the last two lie a day apart.
+    angles = [2 * pi * (day - 1) / 31 for day in (10, 10, 31, 1)]
+    closeness = hypot(sum(map(cos, angles)), sum(map(sin, angles))) / 4
+    assert row["paid_day_std_365d"] == pytest.approx(sqrt(-2 * log(closeness)) * 31 / (2 * pi), rel=1e-6)
+
+
+def test_always_the_same_day_and_a_missed_last_one(one):
+    row = one("deposits_recurring", "2026-01-31", deposit_instalments="""
+        plan_id | instalment_no | due_on     | paid_on    | paid
+        P1      | 1             | 2025-11-10 | 2025-11-10 | 500
+        P1      | 2             | 2025-12-10 | 2025-12-10 | 500
+        P1      | 3             | 2026-01-10 | -          | -
+    """)  # fmt: skip
+    assert (row["streak_365d"], row["paid_cv_365d"]) == (0, 0)
+    assert row["paid_day_std_365d"] == pytest.approx(0, abs=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log
+from statistics import pstdev
 
 import pytest
 
@@ -91,3 +92,41 @@ def test_months_with_income_are_calendar_months(one):
     """)  # fmt: skip
     # Six months: August 2025 to January 2026. July is out, January counts once.
     assert row["income_months_180d"] == 2
+
+
+def test_days_rarity_and_new_categories(one):
+    row = one("spend_mix", "2026-01-31", transactions="""
+        business_date | mcc_group
+        2026-01-31    | government
+        2026-01-05    | grocery
+        2026-01-05    | grocery
+        2026-01-02    | travel
+        2026-01-01    | grocery
+        2025-08-05    | travel
+        2025-08-04    | government
+        2026-01-20    | unheard
+    """)  # fmt: skip
+    assert (row["grocery_days_90d"], row["travel_days_90d"], row["government_days_90d"], row["fuel_days_90d"]) == (2, 1, 1, 0)
+    # Of six purchases three are groceries, which nearly everybody buys: 3/6 × .39; one is government: 1/6 × 3.45.
+    assert row["grocery_rarity_90d"] == pytest.approx(3 / 6 * 0.39)
+    assert row["government_rarity_90d"] == pytest.approx(1 / 6 * 3.45)
+    # Of the last 30 days: government, grocery, travel. Groceries were bought on 1 January, travel on 5 August, 179 days
+    # ago; government was, too, but 180 days ago. Unknown categories are not told apart.
+    assert row["new_category_count"] == 1
+
+
+def test_the_days_of_a_week(one):
+    row = one("rhythm", "2026-01-31", transactions="business_date\n2026-01-31\n2026-01-24\n2026-01-25\n2026-01-21")
+    # Two Saturdays, a Sunday, a Wednesday.
+    assert (row["saturday_share_90d"], row["sunday_share_90d"], row["wednesday_share_90d"], row["monday_share_90d"]) == (0.5, 0.25, 0.25, 0)
+
+
+def test_the_day_of_the_salary_and_how_it_varies(one):
+    row = one("cash_flow", "2026-01-31", transactions="""
+        business_date | direction | type   | amount
+        2026-01-15    | in        | salary | 9000.40
+        2025-12-15    | in        | salary | 9000
+        2025-11-14    | in        | salary | 12000
+    """)  # fmt: skip
+    assert row["income_day"] == 15
+    assert row["income_cv_365d"] == pytest.approx(pstdev([9000, 9000, 12000]) / 10000)

@@ -89,3 +89,10 @@ def test_who_sleeps(bank):
         5: (0, 0, 365, 0),  # silent, but money is left
     }
     assert {customer: row["asleep_aum_peak"] for (customer, _), row in rows.items()} == {1: None, 2: None, 3: None, 4: None, 5: 900}
+
+
+def test_the_return_on_the_equity_that_debt_binds(one):
+    row = one("value", "2025-12-31", rates=RATES, credit_accounts="business_date | owed\n2025-10-23 | 20000")
+    # 70 days of 20,000 are a mean of 20,000 × 70 / 365 over the year; 6 % of it is bound. Margin: 140 less 70 lost.
+    assert row["raroc"] == pytest.approx(70 / (0.06 * 20000 * 70 / 365))
+    assert one("value", "2025-12-31")["raroc"] is None

@@ -1,0 +1,32 @@
+"""Early warnings of risk: cash in large sums or split below what is reported, money that only passes through, unusual flows.
+
+Signs, not findings: no feature of this group permits marketing, service or credit decisions.
+"""
+
+from __future__ import annotations
+
+from features.finish import money, ratio
+from features.spec import RISK, Empty, Feature, FeatureGroup
+
+_RISK = (RISK,)
+# The median of distances from the median is this part of a normal standard deviation (Hampel, 1974).
+NORMAL_SPREAD = 0.6745
+
+GROUP = FeatureGroup(
+    name="early_warning", version=1, title="Early warning", title_zh="风险预警",
+    declared=(
+        Feature(name="cash_in_largest_day", title="Most cash paid in on a day", title_zh="单日最大现金存入", unit="base currency", windows=(30,), purposes=_RISK,
+                description="Cash deposits of the day with most of them; null without any transaction", sql=money("transaction_largest_cash_in_{w}")),
+        Feature(name="cash_out_largest_day", title="Most cash drawn on a day", title_zh="单日最大现金支取", unit="base currency", windows=(30,), purposes=_RISK,
+                description="Cash withdrawals of the day with most of them; null without any transaction", sql=money("transaction_largest_cash_out_{w}")),
+        Feature(name="split_cash_count", title="Cash just below the report", title_zh="疑似拆分现金存入笔数", unit="deposits", type="bigint", windows=(7, 30),
+                empty_means=Empty.ZERO, purposes=_RISK, description="Cash deposits of 80 to 100 % of the 50,000 units that are reported; three in 7 days are a sign of splitting",
+                sql="transaction_split_cash_count_{w}"),
+        Feature(name="pass_through_share", title="Passed through", title_zh="快进快出占比", unit="share", windows=(30,), purposes=_RISK,
+                description="Share of credits that debits of the same or the next day match; .9 and more is a sign of an account used for passage",
+                sql=ratio("transaction_passed_through_{w}", "transaction_in_{w}")),
+        Feature(name="flow_z", title="Unusual net inflow", title_zh="资金流异常度", unit="standard deviations", purposes=_RISK,
+                description="Net inflow of 7 days less the median of 26 weeks, over their spread (median distance / .6745); null where the weeks don't differ",
+                sql=f"{NORMAL_SPREAD}e0 * {ratio('transaction_in_7d - transaction_out_7d - transaction_flow_median_182d', 'transaction_flow_spread_182d')}"),
+    ),
+)  # fmt: skip
