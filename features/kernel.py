@@ -142,7 +142,8 @@ def _multiples(values: Integers, measure: Measure) -> Integers:
 
 
 def _millionths_of_log(multiples: Integers) -> Integers:
-    return np.rint(np.log1p(multiples) * 1_000_000).astype(np.int64)
+    found: Integers = np.rint(np.log1p(multiples) * 1_000_000).astype(np.int64)
+    return found
 
 
 def _prefix(values: Integers) -> Integers:
