@@ -76,7 +76,7 @@ $(READY): requirements.lock pyproject.toml Makefile
 	@mkdir -p $(VENV)/jars; cd $(VENV)/jars; \
 	if ! sha256sum --check --status ../../conf/jars.sha256 2>/dev/null; then \
 	echo "kequn: fetching Delta's two jars"; \
-	for jar in $(JARS); do java -cp "$$(echo ../lib/python3.11/site-packages/pyspark/jars/ivy-*.jar)" org.apache.ivy.Main -cache ../ivy -notransitive \
+	for jar in $(JARS); do "$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -cp "$$(echo ../lib/python3.11/site-packages/pyspark/jars/ivy-*.jar)" org.apache.ivy.Main -cache ../ivy -notransitive \
 	-dependency io.delta $$jar $(DELTA) -confs default -types jar -retrieve '[artifact]-[revision].[ext]' >ivy.log 2>&1 || { tail -n 5 ivy.log >&2; exit 1; }; done; \
 	sha256sum --check --quiet ../../conf/jars.sha256 || { echo "kequn: Delta's jars are not the pinned ones; remove $(VENV)/jars and try again" >&2; exit 1; }; fi
 	@[ $(VENV)/jars/classes.jsa -nt requirements.lock ] || { echo "kequn: archiving the JVM's classes, so that jobs start faster"; $(BIN)/python -m jobs.class_archive >/dev/null; }

@@ -86,6 +86,14 @@ def jvm_confs(settings: Settings) -> dict[str, str]:
     }
 
 
+def _silence_query_contexts() -> None:
+    """PySpark logs every refused query with its stack trace: thirty thousand characters before the sentence that tells what is wrong."""
+    from pyspark.logger import PySparkLogger
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).disabled = True
+
+
 def build(settings: Settings, *, name: str, more: Mapping[str, str] | None = None) -> SparkSession:
     """The session of this process: Delta, UTC, ANSI; sizes from settings; `more` confs where a caller measures or archives."""
     from pyspark.sql import SparkSession
@@ -99,6 +107,7 @@ def build(settings: Settings, *, name: str, more: Mapping[str, str] | None = Non
         "spark.sql.files.maxPartitionBytes": f"{spark.max_partition_mb}m",
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
     }
+    _silence_query_contexts()
     builder = SparkSession.builder
     for key, value in {**FIXED, **sizes, **spark.options, **jvm_confs(settings), **(more or {})}.items():
         builder = builder.config(key, value)

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from jobs import frames
 from jobs.errors import ConfigurationError, DataRejectedError, InputNotReadyError
-from jobs.ingest import keys
+from jobs.ingest import reading
 from jobs.ingest.expressions import RAW
 from jobs.ingest.files import different_columns
-from jobs.ingest.functions import SECRET
 from jobs.ingest.landing import Delivery, LandedFile
 from jobs.ingest.reading import AT, BLOCK, CORRUPT, FILE, PLACE
 
@@ -93,10 +92,11 @@ def _rows(context: JobContext, mapping: SourceMapping, name: str, feed: Feed) ->
         if place not in dated.columns:
             dated = dated.withColumn(place, F.lit(None).cast(type_))
     day = _delivered_for(F.col("dated__"), mapping.history)
-    return dated.select(
+    rows = dated.select(
         *(F.when(F.trim(column) != "", F.col(column)).alias(f"{RAW}{column}") for column in feed.columns), *PLACE,
-        day.alias("delivered_for"), F.to_timestamp(F.date_add(day, 1)).alias("produced_at"), F.lit(keys.secret(context.settings)).alias(SECRET),
+        day.alias("delivered_for"), F.to_timestamp(F.date_add(day, 1)).alias("produced_at"),
     )  # fmt: skip
+    return reading.with_secret(context, rows)
 
 
 def _read(context: JobContext, table: BulkTable) -> DataFrame:

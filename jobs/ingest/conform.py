@@ -54,7 +54,7 @@ def _tried(frame: DataFrame, plan: TargetPlan, name: str) -> None:
     try:
         frame.select(F.expr(plan.columns[name].sql))
     except AnalysisException as error:
-        reason = str(error).split("\n", 1)[0].replace(RAW, "").split(" SQLSTATE")[0]
+        reason = str(error).strip().split("\n", 1)[0].replace(RAW, "").split(" SQLSTATE")[0]
         raise ConfigurationError(
             f"[{plan.place}]: column [{name}] can't be computed by [{plan.written[name]}]: {reason}. There are the delivered columns "
             f"{list(plan.feed.columns)}, the target's {list(plan.columns)}, {list(GIVEN)}, Spark's functions and {described_functions()}"

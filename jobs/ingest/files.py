@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from jobs.ingest.landing import LandedFile
 
 SPACED_KEY = re.compile(rb'"\s+:')
-# Fewer characters may be valid in two encodings by chance.
-TELLING_CHARACTERS = 8
+# Legacy multi-byte text is valid UTF-8 by chance where it is short, but hardly ever one of three bytes a character from here on.
+FIRST_OF_THREE_BYTES = "\u0800"
 
 
 def problems(file: LandedFile, feed: Feed) -> list[str]:
@@ -54,14 +54,14 @@ def _text_problems(file: LandedFile, content: bytes, feed: Feed) -> list[str]:
 
 
 def _is_other_encoding(content: bytes, encoding: str) -> bool:
-    """Text that reads as UTF-8 from end to end is UTF-8: legacy multi-byte text passes by chance only where it is short."""
+    """Text that reads as UTF-8 from end to end is UTF-8, be it a single Chinese name."""
     if encoding.upper().replace("-", "") == "UTF8":
         return False
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return sum(character > "\x7f" for character in text) >= TELLING_CHARACTERS
+    return max(text, default="") >= FIRST_OF_THREE_BYTES
 
 
 def _header_problems(line: str, feed: Feed) -> list[str]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CORRUPT, FILE, BLOCK, AT = "corrupt__", "file__", "block__", "at__"
 PLACE = (CORRUPT, FILE, BLOCK, AT)
+# The secret comes as data: a literal would be spelled by every plan, in errors and in Spark's pages.
+KNOWN_DDL = f"delivered_for date, produced_at timestamp, {SECRET} string"
 
 # Small files are packed into few tasks and decoded by any of Java's charsets.
 READING = {
@@ -45,13 +47,19 @@ def landed(context: JobContext, feed: Feed, deliveries: Sequence[Delivery]) -> D
 
     paths = [str(file.path) for delivery in deliveries for file in delivery.files if file.rows or feed.format == "csv"]
     if not paths:
-        return _given(context, _nothing(context, feed))
+        return _nothing(context, feed)
     rows = _placed(_reader(context.spark, feed), paths, feed)
-    known = context.spark.createDataFrame(
-        [(one.business_date, one.produced_at) for one in deliveries], "delivered_for date, produced_at timestamp"
-    )
+    secret = keys.secret(context.settings)
+    known = context.spark.createDataFrame([(one.business_date, one.produced_at, secret) for one in deliveries], KNOWN_DDL)
     day = F.to_date(F.regexp_extract(FILE, r"business_date=(\d{4}-\d{2}-\d{2})", 1))
-    return _given(context, rows.withColumn("delivered_for", day).join(F.broadcast(known), on="delivered_for", how="left"))
+    return rows.withColumn("delivered_for", day).join(F.broadcast(known), on="delivered_for", how="left")
+
+
+def with_secret(context: JobContext, rows: DataFrame) -> DataFrame:
+    """The rows with the secret beside each."""
+    from pyspark.sql import functions as F
+
+    return rows.crossJoin(F.broadcast(context.spark.createDataFrame([(keys.secret(context.settings),)], f"{SECRET} string")))
 
 
 def _reader(spark: SparkSession, feed: Feed) -> DataFrameReader:
@@ -90,12 +98,4 @@ def _text(name: str) -> Column:
 
 def _nothing(context: JobContext, feed: Feed) -> DataFrame:
     raw = ", ".join(f"`{RAW}{name}` string" for name in feed.columns)
-    return context.spark.createDataFrame(
-        [], f"{raw}, {CORRUPT} string, {FILE} string, {BLOCK} bigint, {AT} bigint, delivered_for date, produced_at timestamp"
-    )
-
-
-def _given(context: JobContext, rows: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    return rows.withColumn(SECRET, F.lit(keys.secret(context.settings)))
+    return context.spark.createDataFrame([], f"{raw}, {CORRUPT} string, {FILE} string, {BLOCK} bigint, {AT} bigint, {KNOWN_DDL}")

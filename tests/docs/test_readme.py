@@ -32,6 +32,14 @@ def test_every_command_is_run_by_a_test() -> None:
     assert _commands() == set(RUN_BY)
 
 
+def test_the_tests_that_run_them_are_there() -> None:
+    here = Path(__file__).read_text(encoding="utf-8")
+    for told in RUN_BY.values():
+        place, _, name = told.rpartition(": ")
+        text = (ROOT / place).read_text(encoding="utf-8") if place else here
+        assert (ROOT / name).exists() or f"def {name.removeprefix('fixture ')}(" in text, told
+
+
 def test_make_test_is_what_ci_runs() -> None:
     assert "exec make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 

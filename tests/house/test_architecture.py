@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,19 @@ def test_a_slow_library_has_its_room(library: str, rooms: tuple[str, ...]) -> No
     users = {_name(path) for path in SOURCES if library in _imports(path)}
     assert users, f"nobody imports {library}"
     assert {name for name in users if not name.startswith(rooms)} == set()
+
+
+@pytest.mark.parametrize(
+    ("room", "known"),
+    [
+        ("conf/", {"conf", "pydantic", "yaml"}),
+        ("expectations/contracts/", {"expectations"}),
+        ("features/", {"features", "expectations", "numpy", "pyarrow", "pyspark"}),
+    ],
+)
+def test_what_is_below_knows_these_and_the_standard_library_only(room: str, known: set[str]) -> None:
+    found = {_name(path): _imports(path) - known - sys.stdlib_module_names for path in SOURCES if _name(path).startswith(room)}
+    assert {name: foreign for name, foreign in found.items() if foreign} == {}
 
 
 def test_only_the_context_asks_for_the_time() -> None:

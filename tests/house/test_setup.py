@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -40,6 +41,12 @@ def test_no_java_is_said(tmp_path: Path) -> None:
     ran = _setup(tmp_path, PATH=str(tmp_path))
     assert ran.returncode != 0
     assert "no Java found; install Java 17" in ran.stderr
+
+
+def test_every_java_of_the_setup_is_the_one_that_was_checked() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert len(re.findall(r"\$\$\{JAVA_HOME:\+\$\$JAVA_HOME/bin/\}java", makefile)) == 2
+    assert not re.findall(r"(?:^|[\s;(])java -", makefile, re.MULTILINE), "this one ignores JAVA_HOME"
 
 
 def test_a_wrong_python_is_said(tmp_path: Path) -> None:

@@ -20,11 +20,26 @@ ROW = {"id": "1", "name": "张", "at": "2026-01-01"}
 TEXT = st.text(alphabet='ab"\\:{} \n张', max_size=6)
 
 
+GB18030 = Feed(group="reference", format="csv", encoding="GB18030", columns=("no", "name"), targets={})
+
+
 def problems(tmp_path: Path, *lines: str) -> list[str]:
     content = "".join(f"{line}\n" for line in lines).encode()
     path = tmp_path / "events.jsonl"
     path.write_bytes(content)
     return files.problems(LandedFile(path=path, rows=len(lines), sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)), FEED)
+
+
+@pytest.mark.parametrize("name", ["张", "苏怡", "欧阳修", "𠮷野"])
+def test_a_single_chinese_name_tells_the_encoding(tmp_path: Path, name: str) -> None:
+    def told(encoding: str) -> list[str]:
+        content = f"no,name\nC1,{name}\n".encode(encoding)
+        path = tmp_path / "customers.csv"
+        path.write_bytes(content)
+        return files.problems(LandedFile(path=path, rows=1, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)), GB18030)
+
+    assert told("gb18030") == []
+    assert told("utf-8") == ["is written in UTF-8, the mapping says encoding [GB18030]"]
 
 
 @pytest.mark.parametrize(
