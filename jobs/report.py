@@ -80,7 +80,7 @@ def render(found: facts.Facts, told: dict[str, Any]) -> str:
     names, titles = scheme_names()
     return environment.get_template("page.html.j2").render(
         facts=found, summary=told, source_title=source_title(told["source"]), style=Markup((PAGE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 our own file
-        number=svg.number, percent=svg.percent, clock=clock, severities=sections.SEVERITIES,
+        number=svg.number, percent=svg.percent, clock=clock, gib=gib, severities=sections.SEVERITIES,
         feeds=sections.feeds(found), quarantine=sections.quarantine(found), checks=sections.checks(found),
         segments=sections.segments(found, names, titles), models=sections.models(summary.trained(found)), churn=sections.churn(found),
         steps=sections.steps(found.runs), measured=sections.measured(told["measured"]),
@@ -106,6 +106,10 @@ def clock(seconds: float) -> str:
     """A duration in short: 42 s, 3m 05s."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m {rest:02d}s" if minutes else f"{rest} s"
+
+
+def gib(mebibytes: float) -> str:
+    return f"{mebibytes / 1024:.1f} GiB"
 
 
 def _put(path: Path, content: str) -> None:

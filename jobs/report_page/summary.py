@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 COUNTED = ("rows_in", "inserted", "updated", "unchanged", "duplicates", "quarantined")
 # What jobs call the rows they wrote, in the order in which one of them is taken for "rows out".
 WRITTEN = ("rows_out", "written", "rows_written", "rows")
+MEASURED, ADDED_UP = "measured", "jobs added up"
 
 
 def summary(facts: Facts, *, source: str, environment: str, measured: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -20,8 +21,7 @@ def summary(facts: Facts, *, source: str, environment: str, measured: Mapping[st
         "environment": environment,
         "from": str(facts.since),
         "to": str(facts.until),
-        "seconds": round(sum(run["seconds"] for run in facts.runs), 1),
-        "peak_mb": max((run["peak_mb"] for run in facts.runs), default=0),
+        **cost(facts, measured),
         "steps": [step(run) for run in facts.runs],
         "measured": dict(measured or {}),
         "rows": {name: sum(int(feed[name]) for feed in facts.feeds) for name in COUNTED},
@@ -39,6 +39,17 @@ def summary(facts: Facts, *, source: str, environment: str, measured: Mapping[st
         },
         "publications": [publication(row) for row in facts.publications],
     }
+
+
+def cost(facts: Facts, measured: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Seconds on the clock and memory of all processes where somebody measured; else those of the jobs, added up though some ran side by side."""
+    seconds = round(sum(run["seconds"] for run in facts.runs), 1)
+    peak = max((run["peak_mb"] for run in facts.runs), default=0)
+    jobs = {"job_seconds": seconds, "job_peak_mb": peak}
+    if not measured:
+        return {"seconds": seconds, "peak_mb": peak, "seconds_are": ADDED_UP, **jobs}
+    on_the_clock = round(sum(took["seconds"] for took in measured["steps"].values()), 1)
+    return {"seconds": on_the_clock, "peak_mb": measured["peak_mb"], "seconds_are": MEASURED, **jobs}
 
 
 def step(run: Row) -> Row:

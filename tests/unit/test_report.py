@@ -125,7 +125,27 @@ def test_summary_adds_up(warehouse: Settings) -> None:
     assert told["segments"] == {"as_of": "2026-01-02", "asset_tier": {"affluent": 2, "mass": 2}}
     assert told["models"]["churn"]["metrics"] == {"auc": 0.83}
     assert told["scored"] == {"high": 2, "low": 1}
-    assert (told["seconds"], told["peak_mb"], told["customers"]) == (20.0, 1024, 4)
+    assert told["customers"] == 4
+
+
+# Two jobs of 10 s ran side by side within 12 s; Airflow's processes were beside them.
+MEASURED = {"steps": {"history": {"seconds": 12.0, "peak_mb": 2048}, "night": {"seconds": 3.5, "peak_mb": 3072}}, "peak_mb": 3072}
+
+
+def test_measured_figures_are_the_headline(warehouse: Settings) -> None:
+    found = facts.gather(warehouse, FIRST, LAST)
+    told = summary.summary(found, source="bank", environment="ci", measured=MEASURED)
+    assert (told["seconds"], told["peak_mb"], told["seconds_are"]) == (15.5, 3072, "measured")
+    assert (told["job_seconds"], told["job_peak_mb"]) == (20.0, 1024)
+    text = report.render(found, told)
+    assert "<b>16 s</b><span>on the clock, in 2 stages · peak 3.0 GiB of all processes" in text
+
+
+def test_jobs_added_up_are_called_so(warehouse: Settings) -> None:
+    found = facts.gather(warehouse, FIRST, LAST)
+    told = summary.summary(found, source="bank", environment="ci")
+    assert (told["seconds"], told["peak_mb"], told["seconds_are"]) == (20.0, 1024, "jobs added up")
+    assert "<b>20 s</b><span>of 2 jobs added up, though some ran side by side · largest job 1.0 GiB" in report.render(found, told)
 
 
 def test_moves_between_the_last_two_dates(warehouse: Settings) -> None:
