@@ -117,18 +117,34 @@ def _leaving(warehouse: Warehouse, since: date, until: date) -> list[Row]:
     return [{**row, "published": by_key.get(row["customer_key"], {})} for row in found]
 
 
-# Grain: feed × core table over the period.
-FEEDS = """
-select feed, target, count(distinct business_date) as dates, sum(rows_in) as rows_in, sum(inserted) as inserted, sum(updated) as updated,
-       sum(unchanged) as unchanged, sum(duplicates) as duplicates, sum(quarantined) as quarantined
-from ops_delivery where business_date between $since and $until group by feed, target order by feed, target
+# A date that was told again counts as it was told last. Grain: told feed × date × core table; once feed × date, as a feed of two tables
+# delivers its rows once: of its tables the one from which most was set aside.
+_TOLD = """
+with told as (select * from ops_delivery where business_date between $since and $until
+              qualify row_number() over (partition by feed, business_date, target order by finished_at desc, run_id) = 1),
+     once as (select * from told qualify row_number() over (partition by feed, business_date order by quarantined desc, target) = 1)
 """
 
-# Grain: feed × day or month.
-DELIVERIES = """
-select feed, date_trunc('{bucket}', business_date)::date as day, sum(rows_in)::bigint as rows_in, sum(quarantined)::bigint as quarantined
-from ops_delivery where business_date between $since and $until group by feed, day order by feed, day
+# Grain: feed × core table over the period.
+FEEDS = (
+    _TOLD
+    + """
+select feed, target, count(distinct business_date) as dates, sum(rows_in) as rows_in, sum(inserted) as inserted, sum(updated) as updated,
+       sum(unchanged) as unchanged, sum(duplicates) as duplicates, sum(quarantined) as quarantined
+from told group by feed, target order by feed, target
 """
+)
+
+# Grain: feed × day or month.
+DELIVERIES = (
+    _TOLD
+    + """
+select feed, date_trunc('{bucket}', business_date)::date as day, sum(rows_in)::bigint as rows_in, sum(inserted)::bigint as inserted,
+       sum(updated)::bigint as updated, sum(unchanged)::bigint as unchanged, sum(duplicates)::bigint as duplicates,
+       sum(quarantined)::bigint as quarantined
+from once group by feed, day order by feed, day
+"""
+)
 
 # The last date of a partition `D` or `A..B` lies in the period.
 _CHECKED = "cast(right(partition, 10) as date) between $since and $until"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def summary(facts: Facts, *, source: str, environment: str, measured: Mapping[st
         **cost(facts, measured),
         "steps": [step(run) for run in facts.runs],
         "measured": dict(measured or {}),
-        "rows": {name: sum(int(feed[name]) for feed in facts.feeds) for name in COUNTED},
+        "rows": counted(facts.deliveries),
+        "delivered": delivered(facts),
         "feeds": [{**feed, **{name: int(feed[name]) for name in COUNTED}, "reconciled": reconciled(feed)} for feed in facts.feeds],
         "checks": checks(facts),
         "quarantine": [
@@ -71,6 +72,20 @@ def rows_out(rows: Mapping[str, Any]) -> int | None:
         return int(rows.get("inserted", 0)) + int(rows.get("updated", 0))
     of_tables = [int(count) for name, count in rows.items() if name.endswith((" inserted", " revised"))]
     return sum(of_tables) if of_tables else None
+
+
+def counted(rows: Iterable[Row]) -> dict[str, int]:
+    found = list(rows)
+    return {name: sum(int(row[name]) for row in found) for name in COUNTED}
+
+
+def delivered(facts: Facts) -> list[dict[str, Any]]:
+    """Per feed its rows, each once however many tables it has, and whether every one of these reconciles."""
+    lost = {feed["feed"] for feed in facts.feeds if not reconciled(feed)}
+    feeds = dict.fromkeys(row["feed"] for row in facts.deliveries)
+    return [
+        {"feed": feed, **counted(row for row in facts.deliveries if row["feed"] == feed), "reconciled": feed not in lost} for feed in feeds
+    ]
 
 
 def reconciled(feed: Row) -> bool:

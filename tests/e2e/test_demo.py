@@ -62,6 +62,8 @@ def test_every_delivered_row_is_accounted_for(bank: Ran) -> None:
     assert sum(delivered.values()) > 0
     assert dict(counted) == {(feed, target): delivered[feed] for feed, target in counted}
     assert {feed for feed, _ in counted} >= {feed for feed, rows in delivered.items() if rows}
+    assert {feed["feed"]: feed["rows_in"] for feed in bank.summary["delivered"]} == {feed: delivered[feed] for feed, _ in counted}
+    assert bank.summary["rows"]["rows_in"] == sum(delivered.values())
 
 
 def test_the_second_night_had_faults_and_went_on(bank: Ran) -> None:
@@ -117,8 +119,8 @@ def test_berka_by_the_same_dags(berka: Path, tmp_path: Path) -> None:
     assert counted["loans -> core.credit_account"] == 682
     assert counted["standing_orders -> core.standing_order"] == 6_471
     assert counted["cards -> core.debit_card"] == 892
-    shown = {f"{feed['feed']} -> {feed['target']}": feed["rows_in"] for feed in ran.summary["feeds"]}
-    assert shown["standing_orders -> core.standing_order"] == 6_471
+    assert {f"{feed['feed']} -> {feed['target']}": feed["rows_in"] for feed in ran.summary["feeds"]} == counted
+    assert {feed["feed"]: feed["rows_in"] for feed in ran.summary["delivered"]}["transactions"] == 49_102 + 30_200
     assert all(feed["reconciled"] for feed in ran.summary["feeds"])
     months = {str(row["as_of_date"])[:7] for row in ran.rows("features/activity_v1")}
     early = {"1993-12", "1994-01", "1994-02", "1994-03"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from expectations.contracts import features, ops, scores
 from expectations.contracts.types import Table
 from jobs import report, tables
 from jobs.context import JobContext
-from jobs.report_page import facts, summary
+from jobs.report_page import facts, sections, summary
 
 Contexts = Callable[..., JobContext]
 FIRST, LAST = date(2026, 1, 1), date(2026, 1, 2)
@@ -58,6 +58,24 @@ DELIVERY = {
     "run_id": "r", "feed": "transactions", "business_date": LAST, "target": "core.transaction", "rows_in": 10, "inserted": 6, "updated": 1,
     "unchanged": 1, "duplicates": 0, "quarantined": 2, "finished_at": AT,
 }  # fmt: skip
+# The same date told a night later, mended but for one row: 10 rows in = 1 new + 8 unchanged + 1 set aside.
+TOLD_AGAIN = {
+    **DELIVERY, "run_id": "again", "inserted": 1, "updated": 0, "unchanged": 8, "quarantined": 1, "finished_at": AT + timedelta(days=1),
+}  # fmt: skip
+# A feed of two tables: its 5 rows are delivered once, one of them is set aside from the identity.
+CUSTOMERS = [
+    {
+        **DELIVERY,
+        "feed": "customers",
+        "target": "core.customer",
+        "rows_in": 5,
+        "inserted": 5,
+        "updated": 0,
+        "unchanged": 0,
+        "quarantined": 0,
+    },
+    {**DELIVERY, "feed": "customers", "target": "core.customer_identity", "rows_in": 5, "inserted": 3, "updated": 0, "quarantined": 1},
+]
 
 
 def _check(rule: str, severity: str, *, passed: bool, rows: int = 0) -> dict[str, Any]:
@@ -89,7 +107,7 @@ def warehouse(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Settings:
         _check("key_unique", "stop", passed=True),
     ]
     tables.append(context, ops.RUN, _frame(context, ops.RUN, runs))
-    tables.append(context, ops.DELIVERY, _frame(context, ops.DELIVERY, [DELIVERY]))
+    tables.append(context, ops.DELIVERY, _frame(context, ops.DELIVERY, [DELIVERY, *CUSTOMERS, TOLD_AGAIN]))
     tables.append(context, ops.QUALITY_RESULT, _frame(context, ops.QUALITY_RESULT, checks))
     segments = [
         {"customer_key": key, "as_of_date": day, "scheme": "asset_tier", "segment": segment, "because": "b", "version": 1}
@@ -117,8 +135,6 @@ def test_summary_adds_up(warehouse: Settings) -> None:
     assert [(step["job"], step["rows_in"], step["rows_out"], step["rows_quarantined"]) for step in told["steps"]] == [
         ("ingest", 10, 7, 2), ("train", None, None, None),
     ]  # fmt: skip
-    assert told["rows"] == {"rows_in": 10, "inserted": 6, "updated": 1, "unchanged": 1, "duplicates": 0, "quarantined": 2}
-    assert told["feeds"][0]["reconciled"] is True
     assert {name: told["checks"][name] for name in ("passed", "warned", "failed", "quarantining")} == {
         "passed": 1, "warned": 1, "failed": 0, "quarantining": 1,
     }  # fmt: skip
@@ -126,6 +142,20 @@ def test_summary_adds_up(warehouse: Settings) -> None:
     assert told["models"]["churn"]["metrics"] == {"auc": 0.83}
     assert told["scored"] == {"high": 2, "low": 1}
     assert told["customers"] == 4
+
+
+def test_every_delivered_row_is_counted_once(warehouse: Settings) -> None:
+    """A date that was told twice, and a feed of two tables: 10 + 5 rows; the tables are reconciled one by one."""
+    found = facts.gather(warehouse, FIRST, LAST)
+    told = summary.summary(found, source="bank", environment="ci")
+    assert told["rows"] == {"rows_in": 15, "inserted": 4, "updated": 0, "unchanged": 9, "duplicates": 0, "quarantined": 2}
+    assert [(feed["feed"], feed["rows_in"], feed["quarantined"], feed["reconciled"]) for feed in told["delivered"]] == [
+        ("customers", 5, 1, True), ("transactions", 10, 1, True),
+    ]  # fmt: skip
+    assert [(feed["target"], feed["dates"], feed["rows_in"], feed["inserted"], feed["reconciled"]) for feed in told["feeds"]] == [
+        ("core.customer", 1, 5, 5, True), ("core.customer_identity", 1, 5, 3, True), ("core.transaction", 1, 10, 1, True),
+    ]  # fmt: skip
+    assert [(card["name"], card["rows"]) for card in sections.feeds(found)] == [("customers", 5), ("transactions", 10)]
 
 
 # Two jobs of 10 s ran side by side within 12 s; Airflow's processes were beside them.
