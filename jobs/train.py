@@ -15,7 +15,7 @@ from jobs.context import JobReport
 from jobs.errors import GateError
 from jobs.models import boosting, gate, pictures, training, used
 from jobs.models.catalogue import MODELS, model
-from jobs.training_set import KEYS, digest_of, draw, label_of
+from jobs.training_set import KEYS, digest_of, draw, expect_enough, label_of
 
 if TYPE_CHECKING:
     import argparse
@@ -46,9 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _refuse(request: Request, recorded: Mapping[str, Any]) -> None:
-    verdict = json.loads(recorded["figures"])["gate"]
+    figures = json.loads(recorded["figures"])
+    verdict = figures["gate"]
+    # A refusal without checks is about the counts and tells them itself.
+    counted = f"; positive outcomes: {gate.told_positives(figures['counts'])}" if verdict["checks"] else ""
     if not verdict["passed"]:
-        raise GateError(f"Model [{request.scope}] as of [{request.until}] is no new champion: {'; '.join(verdict['because'])}")
+        raise GateError(f"Model [{request.scope}] as of [{request.until}] is no new champion: {'; '.join(verdict['because'])}{counted}")
 
 
 def stands_on(settings: Settings, request: Request) -> dict[str, Any]:
@@ -67,11 +70,20 @@ def trained(context: JobContext, wanted: Model) -> JobReport:
     try:
         material = draw(context, wanted)
     except GateError as refused:
-        return JobReport(figures={"model": wanted.name, "gate": {"passed": False, "because": [str(refused)], "checks": []}})
+        return _without_model(refused, _named(wanted))
+    try:
+        expect_enough(material, least=context.settings.models.minimum_positives)
+    except GateError as refused:
+        material.release()
+        return _without_model(refused, _drawn(material))
     try:
         return _concluded(context, material)
     finally:
         material.release()
+
+
+def _without_model(refused: GateError, known: Mapping[str, Any]) -> JobReport:
+    return JobReport(figures={**known, "gate": {"passed": False, "because": [str(refused)], "checks": []}})
 
 
 # --- fit, judge, register -----------------------------------------------------------------------------------------
@@ -165,12 +177,22 @@ def _conclude(context: JobContext, registered: Registered, verdict: gate.Verdict
         tracking.point(context.settings, registered, tracking.CHAMPION)
 
 
-def _figures(material: Material, judged: training.Judged, verdict: gate.Verdict) -> dict[str, Any]:
-    wanted = material.model
+def _named(wanted: Model) -> dict[str, Any]:
+    return {"model": wanted.name, "title": wanted.title, "title_zh": wanted.title_zh, "label": wanted.label}
+
+
+def _drawn(material: Material) -> dict[str, Any]:
+    """What was there to learn from: months, rows and positive outcomes of each split."""
     return {
-        "model": wanted.name, "title": wanted.title, "title_zh": wanted.title_zh, "label": wanted.label,
-        "snapshots": material.snapshots.as_text(), "counts": material.counts, "features": len(material.features), "receipt": material.receipt[:16],
-        "metrics": judged.metrics, "unseen": judged.unseen, "baseline": {"title": wanted.baseline_title, **judged.baseline},
+        **_named(material.model), "snapshots": material.snapshots.as_text(), "counts": material.counts,
+        "features": len(material.features), "receipt": material.receipt[:16],
+    }  # fmt: skip
+
+
+def _figures(material: Material, judged: training.Judged, verdict: gate.Verdict) -> dict[str, Any]:
+    return {
+        **_drawn(material),
+        "metrics": judged.metrics, "unseen": judged.unseen, "baseline": {"title": material.model.baseline_title, **judged.baseline},
         "curves": judged.curves, "gate": verdict.as_json(),
     }  # fmt: skip
 

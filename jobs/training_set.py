@@ -12,6 +12,7 @@ from jobs import frames, tables, tracking
 from jobs.errors import GateError
 from jobs.models import boosting, snapshots, used
 from jobs.models.catalogue import Kind
+from jobs.models.gate import told_positives
 from jobs.models.training import ACTUAL, UNSEEN
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def label_of(wanted: Model) -> Label:
 
 
 def draw(context: JobContext, wanted: Model) -> Material:
-    """Choose snapshots and join their features to their outcomes. Raises GateError with the counts when there is too little."""
+    """Choose snapshots and join their features to their outcomes. Raises GateError with the counts when there are too few months."""
     from pyspark.sql import functions as F
 
     features = used.usable(wanted)
@@ -91,7 +92,6 @@ def draw(context: JobContext, wanted: Model) -> Material:
     # An unseen customer's training and calibration months are left out, the test months kept.
     frame = frames.made(joined.where((F.col(SPLIT) == "test") | ~F.col(UNSEEN)))
     counts, data_sets = _counted(frame)
-    _enough(context, wanted, counts)
     return Material(
         model=wanted, snapshots=chosen, features=features, frame=frame, scale=_scale(wanted, frame), counts=counts, data_sets=data_sets
     )
@@ -180,15 +180,14 @@ def _counted(frame: DataFrame) -> tuple[dict[str, dict[str, int]], tuple[trackin
     return counts, data_sets
 
 
-def _enough(context: JobContext, wanted: Model, counts: Mapping[str, Mapping[str, int]]) -> None:
+def expect_enough(material: Material, *, least: int) -> None:
     """Raises GateError with the counts: too few positives to train, or a split in which everything is the same."""
-    least = context.settings.models.minimum_positives
-    told = ", ".join(f"{name} {found['positives']} of {found['rows']}" for name, found in counts.items()) or "no rows at all"
+    wanted, counts = material.model, material.counts
     short = counts.get("train", {"positives": 0})["positives"] < least
     splits = [counts.get(name, {"rows": 0, "positives": 0}) for name in ("train", "calibrate", "test")]
     uniform = [found for found in splits if not found["positives"] or (wanted.kind is Kind.CHANCE and found["positives"] == found["rows"])]
     if short or uniform:
         raise GateError(
-            f"Too few positive outcomes of [{wanted.label}] to train [{wanted.name}]: {told}; at least [{least}] are needed to train and both "
+            f"Too few positive outcomes of [{wanted.label}] to train [{wanted.name}]: {told_positives(counts)}; at least [{least}] are needed to train and both "
             f"outcomes to calibrate and test. The chain goes on without this model; train again with more customers or months"
         )

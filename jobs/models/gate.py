@@ -99,3 +99,8 @@ def _absolute(model: Model, limits: Limits, metrics: Mapping[str, float]) -> tup
         Check(metric="gini", seen=metrics["gini"], low=limits.value_gini_min),
         Check(metric="total_ratio", seen=metrics["total_ratio"], low=limits.value_total_ratio_low, high=limits.value_total_ratio_high),
     )
+
+
+def told_positives(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Positive outcomes of the rows of each split: train 309 of 1,068, calibrate ..."""
+    return ", ".join(f"{name} {found['positives']:,} of {found['rows']:,}" for name, found in counts.items()) or "no rows at all"

@@ -177,7 +177,9 @@ def test_the_gate_keeps_the_champion_and_says_why(churn: dict, home: Settings, c
     assert (challenger.version, challenger.tags["gate"]) == (2, "refused")
     assert "auc" in challenger.tags["gate_because"]
     request = context_of("train", "churn").request
-    with pytest.raises(GateError, match=r"\[churn\] as of \[2025-12-31\] is no new champion: auc"):
+    with pytest.raises(
+        GateError, match=r"\[churn\] as of \[2025-12-31\] is no new champion: auc.*; positive outcomes: train \d+ of [\d,]+, cal"
+    ):
         train._refuse(request, {"figures": json.dumps(report.figures)})
 
 
@@ -187,6 +189,10 @@ def test_too_few_positives_are_counted_and_no_model_is_made(bank: None, home: Se
     assert not report.figures["gate"]["passed"]
     assert "Too few positive outcomes of [churn_inactive_90d]" in report.figures["gate"]["because"][0]
     assert "at least [100000]" in report.figures["gate"]["because"][0]
+    # 500 customers but one without outcome, at 6, 6 and 1 month-ends; one in five never trained on
+    assert {name: len(days) for name, days in report.figures["snapshots"].items()} == {"train": 6, "calibrate": 6, "test": 1}
+    assert report.figures["counts"]["test"]["rows"] == CUSTOMERS - 1
+    assert report.figures["title"] == "Churn"
 
 
 def test_too_few_snapshots_are_counted(bank: None, context_of: Callable[..., JobContext]) -> None:
