@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from jobs import lock
 from jobs.context import now
 from jobs.errors import ChainBrokenError, UsageError
+from jobs.report_page import console
 from jobs.runner import load_settings
 from jobs.scheduling import chain, memory, plan, record, services
 from jobs.scheduling.services import BIN, House
@@ -203,4 +204,6 @@ def _summary(settings: Settings, kept: Record) -> None:
     for name, each in kept.done.items():
         print(f"{name:<40} {each['seconds']:8.1f} {each['peak_mb']:9.0f}")
     print(f"{'all':<40} {sum(each['seconds'] for each in took):8.1f} {max(each['peak_mb'] for each in took):9.0f}")
+    print()
+    print("\n".join(console.lines(json.loads((settings.reports / "summary.json").read_text(encoding="utf-8")))))
     print(f"\nsummary  {settings.reports / 'summary.json'}\nreport   {settings.reports / 'report.html'}")

@@ -16,7 +16,7 @@ from expectations.contracts import features, ops, scores
 from expectations.contracts.types import Table
 from jobs import report, tables
 from jobs.context import JobContext
-from jobs.report_page import facts, sections, summary
+from jobs.report_page import console, facts, sections, summary
 
 Contexts = Callable[..., JobContext]
 FIRST, LAST = date(2026, 1, 1), date(2026, 1, 2)
@@ -41,6 +41,10 @@ TRAINED = {
     "title": "Churn", "title_zh": "流失", "metrics": {"auc": 0.83}, "baseline": {"title": "silence", "auc": 0.74}, "unseen": {"auc": 0.82},
     "curves": {"roc": [[0, 0], [0.2, 0.8], [1, 1]], "lift": [[0.1, 4.0], [1, 1]], "calibration": [[0.01, 0.02, 50], [0.3, 0.28, 50]]},
     "gate": {"passed": True, "because": [], "checks": []}, "registered": {"version": "0001"},
+    "snapshots": {"train": ["2024-05-31", "2024-06-30"], "calibrate": ["2024-07-31"], "test": ["2024-10-31"]},
+    "counts": {
+        "train": {"rows": 1100, "positives": 12}, "calibrate": {"rows": 500, "positives": 7}, "test": {"rows": 100, "positives": 9},
+    },
     "importance": {"features": [{"name": "activity__days_since_last", "share": 0.4}], "reasons": [{"name": "recency", "share": 0.6}]},
 }  # fmt: skip
 # 3 customers on the first date, 4 on the second: one moves from mass to affluent, one joins.
@@ -156,6 +160,45 @@ def test_every_delivered_row_is_counted_once(warehouse: Settings) -> None:
         ("core.customer", 1, 5, 5, True), ("core.customer_identity", 1, 5, 3, True), ("core.transaction", 1, 10, 1, True),
     ]  # fmt: skip
     assert [(card["name"], card["rows"]) for card in sections.feeds(found)] == [("customers", 5), ("transactions", 10)]
+
+
+def test_a_terminal_is_told_in_short(warehouse: Settings) -> None:
+    told = summary.summary(facts.gather(warehouse, FIRST, LAST), source="bank", environment="ci")
+    assert [" ".join(line.split()) for line in console.lines(told)] == [
+        "feed delivered new changed known set aside adds up",
+        "customers 5 3 0 1 1 yes",
+        "transactions 10 1 0 8 1 yes",
+        "all 15 4 0 9 2 yes",
+        "",
+        "checks 1 passed, 1 warned, 0 failed, 1 set rows aside",
+        "customers 4 as of 2026-01-02",
+        "asset_tier affluent 2, mass 2",
+        "model churn 0001 is champion (positives: train 12 of 1,100, calibrate 7 of 500, test 9 of 100)",
+        "auc 0.83",
+    ]
+
+
+def test_a_terminal_is_told_of_a_bank_without_anything() -> None:
+    told = summary.summary(facts.Facts(since=FIRST, until=LAST), source="bank", environment="ci")
+    assert [line.split()[0] for line in console.lines(told) if line] == ["feed", "all", "checks", "segments", "models"]
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (
+            {"registered": {"version": "0002", "champion": "0001"}, "counts": {"test": {"rows": 10, "positives": 3}}},
+            "0002 refused, 0001 stays champion: auc [0.5] must be at least 0.7 (limit) (positives: test 3 of 10)",
+        ),
+        (
+            {"registered": {"version": "0001", "champion": None}, "counts": {"test": {"rows": 10, "positives": 3}}},
+            "0001 refused, no champion: auc [0.5] must be at least 0.7 (limit) (positives: test 3 of 10)",
+        ),
+        ({}, "no model: auc [0.5] must be at least 0.7 (limit)"),
+    ],
+)
+def test_a_refusal_is_told_with_its_counts(model: dict[str, Any], expected: str) -> None:
+    assert console.verdict({"gate": {"passed": False, "because": ["auc [0.5] must be at least 0.7 (limit)"]}, **model}) == expected
 
 
 # Two jobs of 10 s ran side by side within 12 s; Airflow's processes were beside them.
