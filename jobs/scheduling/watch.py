@@ -69,8 +69,9 @@ class Watch:
         return seen
 
     def _tell(self, run: Run, task: Task) -> None:
-        state = "warning" if task.state == "success" and GATE_NOTE in self._log_text(run, task) else task.state
-        say(f"  {run.dag_id:<16} {run.key:<10} {task.task_id:<20} {state:<12} {task.seconds:6.1f} s")
+        log = self._log_text(run, task) if task.state == "success" else ""
+        state, why = ("warning", f"  {sentence(log)}") if GATE_NOTE in log else (task.state, "")
+        say(f"  {run.dag_id:<16} {run.key:<10} {task.task_id:<20} {state:<12} {task.seconds:6.1f} s{why}")
 
     def _story(self, run: Run, tasks: list[Task]) -> str:
         failed = [task for task in tasks if task.state == "failed"]
@@ -100,6 +101,12 @@ def spoken(log: str) -> list[str]:
     first = next((nth + 1 for nth, text in enumerate(said) if text == "Output:"), 0)
     last = next((nth + 1 for nth, text in enumerate(said) if text.startswith("Command exited")), len(said))
     return said[first:last]
+
+
+def sentence(log: str) -> str:
+    """The last sentence that the `kequn` command of a task said of itself, without its name; empty where it said none."""
+    said = [text.partition(": ")[2] for text in spoken(log) if text.startswith("kequn ")]
+    return said[-1] if said else ""
 
 
 def message(entry: str) -> str:

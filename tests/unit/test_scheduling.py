@@ -14,8 +14,9 @@ import pytest
 from conf.settings import Settings
 from jobs.airflow import days
 from jobs.errors import UsageError
-from jobs.scheduling import memory, plan, processes, record, watch
+from jobs.scheduling import memory, plan, processes, record, rest, watch
 from jobs.scheduling.processes import Service
+from jobs.scheduling.services import House
 
 ASKED = {"source": "bank", "customers": 10}
 
@@ -117,6 +118,21 @@ def test_what_a_command_said_is_read_out_of_the_tasks_log() -> None:
     log = "\n".join(json.dumps({"event": event}) for event in events)
     assert watch.spoken(log) == ["kequn features: no table", "Command exited with return code 30"]
     assert watch.spoken("not JSON") == ["not JSON"]
+
+
+def test_a_warning_tells_its_sentence(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """A refused model: the counts are on the console, beside the task."""
+    house = House(settings=settings)
+    run = rest.Run(dag_id="kequn_models", run_id="r", key="1998-11-30", state="running", seconds=None)
+    task = rest.Task(task_id="train_churn", state="success", seconds=7.0, tries=1)
+    said = "kequn train: Too few positive outcomes of [churn]: train 12 of 3,000"
+    events = ["Output:", "a warning of a library", said, "Command exited with return code 50", "exit code [50]: no model passed its gate"]
+    path = house.task_log(run.dag_id, run.run_id, task.task_id, task.tries)
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(json.dumps({"event": event}) for event in events), encoding="utf-8")
+    watch.Watch(house=house, airflow=rest.Airflow(port=1), deadline_seconds=1)._tell(run, task)
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.endswith("kequn_models 1998-11-30 train_churn warning 7.0 s Too few positive outcomes of [churn]: train 12 of 3,000")
 
 
 def test_days_are_inclusive() -> None:
