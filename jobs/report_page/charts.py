@@ -13,6 +13,7 @@ from jobs.report_page.svg import Scale
 Format = Callable[[float], str]
 
 NAME_HEIGHT = 13.0  # names of thin areas stand apart by this much
+BASELINE, BAR_ROOM = 4.0, 4.0  # a count stands this much above its bar, and apart from the next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +155,7 @@ def histogram(
     for n, count in enumerate(counts):
         tip = f"{x_format(high * n / len(counts))} to {x_format(high * (n + 1) / len(counts))}: {count:,}"
         shapes.append(svg.rect(x(n) + 1, y(count**0.5), x(n + 1) - x(n) - 2, y.start - y(count**0.5), kind="c1", tip=tip, radius=1))
-        if count:
-            shapes.append(svg.text((x(n) + x(n + 1)) / 2, y(count**0.5) - 4, svg.number(count), kind="tick", anchor="middle"))
+    shapes += _counts([(x(n) + x(n + 1)) / 2 for n in range(len(counts))], [y(count**0.5) for count in counts], counts)
     marks = Scale(low=0, high=high, start=x.start, end=x.end)
     shapes += [svg.text(marks(tick), y.start + 15, x_format(tick), kind="tick", anchor="middle") for tick in svg.ticks(0, high, wanted=6)]
     shapes += [
@@ -163,6 +163,19 @@ def histogram(
         svg.text((x.start + x.end) / 2, height - 4, x_name, kind="axis", anchor="middle"),
     ]
     return svg.picture(width, height, label, *shapes)
+
+
+def _counts(middles: Sequence[float], tops: Sequence[float], counts: Sequence[int]) -> list[Markup]:
+    """Counts above their bars, left to right, where neither a bar nor the count before is in the way."""
+    shapes: list[Markup] = []
+    free = 0.0
+    for middle, top, count in zip(middles, tops, counts, strict=True):
+        half = svg.width_of(svg.number(count)) / 2
+        beside = [other for at, other in zip(middles, tops, strict=True) if abs(at - middle) < half + BAR_ROOM]
+        if count and middle - half >= free and top - BASELINE <= min(beside):
+            shapes.append(svg.text(middle, top - BASELINE, svg.number(count), kind="tick", anchor="middle"))
+            free = middle + half + BAR_ROOM
+    return shapes
 
 
 @dataclass(frozen=True, kw_only=True)

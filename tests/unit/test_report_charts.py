@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -98,3 +99,17 @@ def test_curves_place_points_on_their_axes() -> None:
 )
 def test_little_data_still_makes_a_picture(picture: Markup) -> None:
     assert _parsed(picture).tag == "svg"
+
+
+@pytest.mark.parametrize(
+    ("counts", "least"), [([1200 - 25 * n for n in range(40)], 3), ([100, 30, 5], 3), ([7, 0, 1100, 1200, 0, 9] * 6, 7)]
+)
+def test_counts_of_a_histogram_can_be_read(counts: list[int], least: int) -> None:
+    """No count stands on another, and none on a bar."""
+    picture = charts.histogram(counts, label="h", x_name="x", x_format=svg.percent, high=1)
+    told = [node for node in _parsed(picture).iter("text") if "%" not in (node.text or "") and node.get("class") == "tick"]
+    assert len(told) >= least
+    boxes = [(float(node.get("x", "")), svg.width_of(node.text or "") / 2, float(node.get("y", ""))) for node in told]
+    assert all(x + half <= later - other for (x, half, _), (later, other, _) in itertools.pairwise(boxes))
+    bars = [tuple(float(bar.get(name, "")) for name in ("x", "width", "y")) for bar in _parsed(picture).iter("rect")]
+    assert all(bar_y >= y for x, half, y in boxes for left, width, bar_y in bars if left < x + half and left + width > x - half)
