@@ -85,7 +85,7 @@ def gather(settings: Settings, since: date, until: date) -> Facts:
         checks=warehouse.rows(CHECKS, ops.QUALITY_RESULT, **period),
         broken=warehouse.rows(BROKEN, ops.QUALITY_RESULT, **period),
         sizes=warehouse.rows(SIZES, features.SEGMENT_DAILY, **period),
-        moves=warehouse.rows(MOVES, features.SEGMENT_DAILY, **period),
+        moves=warehouse.rows(MOVES, features.SEGMENT_DAILY, until=until),
         churn_bins=warehouse.rows(CHURN_BINS, scores.CHURN, **period),
         bands=warehouse.rows(BANDS, scores.CHURN, **period),
         leaving=_leaving(warehouse, since, until),
@@ -175,9 +175,10 @@ select as_of_date, scheme, segment, count(*) as customers from features_segment_
 where as_of_date between $since and $until group by all order by as_of_date, scheme, segment
 """
 
-# Grain: scheme × segment before × segment after, between the last two dates; null: not there on that date.
+# Grain: scheme × segment before × segment after, between the last two dates; null: not there on that date. The first of them may lie
+# before the period: the page of one night tells who moved in that night.
 MOVES = """
-with dates as (select distinct as_of_date from features_segment_daily where as_of_date between $since and $until order by 1 desc limit 2),
+with dates as (select distinct as_of_date from features_segment_daily where as_of_date <= $until order by 1 desc limit 2),
      ends as (select min(as_of_date) as first, max(as_of_date) as last from dates having count(*) = 2),
      before as (select d.* from features_segment_daily d join ends on d.as_of_date = ends.first),
      after as (select d.* from features_segment_daily d join ends on d.as_of_date = ends.last)

@@ -226,6 +226,16 @@ def test_moves_between_the_last_two_dates(warehouse: Settings) -> None:
     assert moves == {("mass", "mass"): 1, ("mass", "affluent"): 1, ("affluent", "affluent"): 1, (None, "mass"): 1}
 
 
+def test_the_page_of_one_night_tells_who_moved_since_the_night_before(warehouse: Settings) -> None:
+    night = facts.gather(warehouse, LAST, LAST)
+    assert night.moves == facts.gather(warehouse, FIRST, LAST).moves
+    text = report.render(night, summary.summary(night, source="bank", environment="ci"))
+    assert "2026-01-01 → 2026-01-02" in text
+    assert "2 of 4 moved" in text
+    # one earlier there was nothing to move from
+    assert facts.gather(warehouse, FIRST, FIRST).moves == []
+
+
 def test_the_likeliest_come_first_with_pseudonyms(warehouse: Settings) -> None:
     found = facts.gather(warehouse, FIRST, LAST)
     assert [(row["customer_key"], row["churn_probability"]) for row in found.leaving] == [(1, 0.9), (-1, 0.5), (2, 0.01)]
