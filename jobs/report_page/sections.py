@@ -21,6 +21,7 @@ ABSENT = "absent"
 COLOURS = ("c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8")
 SEVERITIES = {"quarantine": "set aside 隔离", "warn": "warned 告警", "stop": "stopped 拒收"}
 REASON_NAMES = {reason.code: f"{reason.title} {reason.title_zh}" for reason in REASONS}
+SPLITS = {"train": "Trained 训练", "calibrate": "calibrated 校准", "test": "tested 测试"}
 BAND_NAMES = {"high": "high 高", "medium": "medium 中", "low": "low 低"}
 BAND_COLOURS = {"high": "bad", "medium": "warn", "low": "good"}
 
@@ -136,9 +137,23 @@ def _model(name: str, run: Row) -> dict[str, Any]:
     return {
         "name": name, "title": f"{figures.get('title', name)} {figures.get('title_zh', '')}", "as_of": run["partition"],
         "version": (figures.get("registered") or {}).get("version"), "headline": _headline(metrics), "plain": baseline.get("title", ""),
-        "gate": figures.get("gate"), "metrics": table, "curves": _curves(name, figures.get("curves") or {}),
+        "gate": figures.get("gate"), "splits": _splits(figures), "metrics": table, "curves": _curves(name, figures.get("curves") or {}),
         "features": _importance(figures, "features"), "reasons": _importance(figures, "reasons"),
     }  # fmt: skip
+
+
+def _splits(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Month-ends, rows and positive outcomes that the model was trained, calibrated and tested on, as far as it came."""
+    days, counts = figures.get("snapshots") or {}, figures.get("counts") or {}
+    return [
+        {"title": title, "months": _months(days[name]), **counts.get(name, {"rows": 0, "positives": 0})}
+        for name, title in SPLITS.items()
+        if days.get(name)
+    ]
+
+
+def _months(days: Sequence[str]) -> str:
+    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)} month-ends)"
 
 
 def _headline(metrics: Mapping[str, float]) -> tuple[str, str] | None:

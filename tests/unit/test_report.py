@@ -236,6 +236,14 @@ def test_the_page_of_one_night_tells_who_moved_since_the_night_before(warehouse:
     assert facts.gather(warehouse, FIRST, FIRST).moves == []
 
 
+def test_months_rows_and_positives_of_each_split_are_told(warehouse: Settings) -> None:
+    found = facts.gather(warehouse, FIRST, LAST)
+    text = report.render(found, summary.summary(found, source="bank", environment="ci"))
+    assert "Trained 训练 on 2024-05-31 to 2024-06-30 (2 month-ends): 1,100 rows, 12 positive · " in text
+    assert "calibrated 校准 on 2024-07-31: 500 rows, 7 positive · tested 测试 on 2024-10-31: 100 rows, 9 positive." in text
+    assert f"its own outcomes were known by {FIRST}" in text
+
+
 def test_the_likeliest_come_first_with_pseudonyms(warehouse: Settings) -> None:
     found = facts.gather(warehouse, FIRST, LAST)
     assert [(row["customer_key"], row["churn_probability"]) for row in found.leaving] == [(1, 0.9), (-1, 0.5), (2, 0.01)]
