@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
+from jobs.report_page import console
 from tests.fixtures.home import ROOT, Home
 
 # As many months and customers as the models need; `make demo` as written is three times as many customers.
@@ -99,6 +100,7 @@ def test_a_second_demo_changes_nothing(bank: Ran) -> None:
     before = bank.versions()
     said = bank.make("demo", f"DEMO_ARGS={SMALL}")
     assert "nothing to do" in said
+    assert set(console.lines(bank.summary)) <= set(said.splitlines())
     assert bank.versions() == before
 
 
@@ -106,7 +108,7 @@ def test_a_second_demo_changes_nothing(bank: Ran) -> None:
 def test_berka_by_the_same_dags(berka: Path, tmp_path: Path) -> None:
     """Both transaction files, 49,102 + 30,200 rows; nothing lost."""
     ran = Ran(tmp_path / "berka")
-    ran.make("demo", "SOURCE=berka", f"DATA={os.path.relpath(berka, ROOT)}")
+    said = ran.make("demo", "SOURCE=berka", f"DATA={os.path.relpath(berka, ROOT)}").splitlines()
     told: dict[tuple[str, str, str], int] = {}  # the night tells its date again: the same rows, all of them unchanged
     for row in ran.rows("ops/delivery"):
         assert row["rows_in"] == sum(row[name] for name in CLASSES), row
@@ -122,6 +124,7 @@ def test_berka_by_the_same_dags(berka: Path, tmp_path: Path) -> None:
     assert {f"{feed['feed']} -> {feed['target']}": feed["rows_in"] for feed in ran.summary["feeds"]} == counted
     assert {feed["feed"]: feed["rows_in"] for feed in ran.summary["delivered"]}["transactions"] == 49_102 + 30_200
     assert all(feed["reconciled"] for feed in ran.summary["feeds"])
+    assert set(console.lines(ran.summary)) <= set(said)
     months = {str(row["as_of_date"])[:7] for row in ran.rows("features/activity_v1")}
     early = {"1993-12", "1994-01", "1994-02", "1994-03"}
     late = {f"{year}-{month:02d}" for year in (1995, 1996, 1997, 1998) for month in range(1, 13)} - {

@@ -232,7 +232,7 @@ def test_the_page_of_one_night_tells_who_moved_since_the_night_before(warehouse:
     text = report.render(night, summary.summary(night, source="bank", environment="ci"))
     assert "2026-01-01 → 2026-01-02" in text
     assert "2 of 4 moved" in text
-    # one earlier there was nothing to move from
+    # before the first date there was nothing to move from
     assert facts.gather(warehouse, FIRST, FIRST).moves == []
 
 
