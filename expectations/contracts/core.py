@@ -1,7 +1,8 @@
 """Core tables: the bank's facts after ingest. One row means what `grain` says; see docs for the dictionary.
 
 Money is BIGINT in minor units of its own currency (`*_minor`) and of the base currency (`*_base_minor`).
-Ids of people and accounts are keyed hashes (BIGINT); names live in core.customer_identity only.
+Ids of people and accounts are keyed hashes (BIGINT), numbers of contracts and cards too (hex): from a contract's number
+its customer's can often be read. Names live in core.customer_identity only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ C2 = Sensitivity.C2
 
 def _key(name: str, of: str, *, nullable: bool = False) -> Column:
     return Column(name=name, type="bigint", description=f"Keyed hash of the {of}'s source id", nullable=nullable, sensitivity=C2)
+
+
+def _contract(name: str, of: str) -> Column:
+    return Column(name=name, type="string", description=f"Keyed hash of the {of}'s number, hex", nullable=False, sensitivity=C2)
 
 
 def _date(name: str, description: str, *, nullable: bool = True) -> Column:
@@ -231,7 +236,7 @@ CREDIT_ACCOUNT = Table(
     grain="credit account × business_date of change × known interval", key=("credit_account_id", "business_date"),
     write=Write.INTERVALS, interval=KNOWN, date="business_date", partition_by=("month",), change_feed=True,
     columns=(
-        _text("credit_account_id", "Loan or card contract in the source", nullable=False),
+        _contract("credit_account_id", "loan or card contract"),
         BUSINESS_DATE,
         ACCOUNT_KEY,
         _key("customer_key", "primary owner on the business date (customer)"),
@@ -259,7 +264,7 @@ CREDIT_INSTALMENT = Table(
     grain="credit account × instalment × known interval", key=("credit_account_id", "instalment_no"),
     write=Write.INTERVALS, interval=KNOWN, date="due_on", partition_by=("month",), change_feed=True,
     columns=(
-        _text("credit_account_id", "Loan contract", nullable=False),
+        _contract("credit_account_id", "loan contract"),
         _count("instalment_no", "1 for the first", unit="instalments", nullable=False, minimum=1),
         CUSTOMER_KEY,
         _date("due_on", "Due day", nullable=False),
@@ -273,7 +278,7 @@ DEPOSIT_PLAN = Table(
     layer="core", name="deposit_plan", title="Recurring deposits", title_zh="零存整取",
     grain="plan × known interval", key=("plan_id",), write=Write.INTERVALS, interval=KNOWN,
     columns=(
-        _text("plan_id", "Plan in the source", nullable=False),
+        _contract("plan_id", "plan"),
         ACCOUNT_KEY,
         CUSTOMER_KEY,
         _date("started_on", "Day of the first instalment", nullable=False),
@@ -291,7 +296,7 @@ DEPOSIT_INSTALMENT = Table(
     grain="plan × instalment × known interval", key=("plan_id", "instalment_no"), write=Write.INTERVALS, interval=KNOWN,
     date="due_on", partition_by=("month",), change_feed=True,
     columns=(
-        _text("plan_id", "Plan", nullable=False),
+        _contract("plan_id", "plan"),
         _count("instalment_no", "1 for the first", unit="instalments", nullable=False, minimum=1),
         CUSTOMER_KEY,
         _date("due_on", "Due day", nullable=False),
@@ -340,7 +345,7 @@ DEBIT_CARD = Table(
     layer="core", name="debit_card", title="Debit cards", title_zh="借记卡",
     grain="card × validity interval", key=("card_id",), write=Write.INTERVALS, interval=VALID,
     columns=(
-        Column(name="card_id", type="string", description="Id in the source", nullable=False, sensitivity=C2),
+        _contract("card_id", "card"),
         ACCOUNT_KEY,
         _key("customer_key", "card holder (customer)"),
         _text("product_code", "Product", nullable=False),

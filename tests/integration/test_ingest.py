@@ -95,7 +95,15 @@ def test_a_night_of_all_four_groups(landing: Path, reference: Run, context: JobC
             "principal": "1000.00", "outstanding": "900.00", "annual_rate": "0.045", "days_past_due": "0", "status": "active"}  # fmt: skip
     card = {"card_no": "K1", "acct_no": "A1", "change_date": "2025-12-30", "product_code": "P", "currency": "CNY", "open_date": "2025-01-01",
             "credit_limit": "500.00", "balance": "1.00", "status": "active"}  # fmt: skip
-    deliver_group(landing, "credit", DAY, {"loans": [loan], "cards": [card]})
+    due = {"acct_no": "A1", "instalment_no": "1", "due_date": "2025-12-30", "currency": "CNY", "due_amount": "10.00"}
+    plan = {"plan_no": "R1", "acct_no": "A1", "start_date": "2025-12-30", "instalment": "10.00", "currency": "CNY", "status": "active"}
+    deliver_group(
+        landing, "credit", DAY,
+        {
+            "loans": [loan], "cards": [card], "instalments": [{"loan_no": "L1", **due}],
+            "deposit_plans": [plan], "deposit_instalments": [{"plan_no": "R1", **due}],
+        },
+    )  # fmt: skip
     report = reference("transactions")
     reference("channel")
     reference("credit")
@@ -110,10 +118,15 @@ def test_a_night_of_all_four_groups(landing: Path, reference: Run, context: JobC
     assert rows(context, core.BALANCE_DAILY, "balance_minor", "balance_base_minor") == [(-550, -550), (10000, 71000)]
     assert rows(context, core.TRANSACTION, "known_from")[0] == (datetime(2025, 12, 30, 17),)
     assert rows(context, core.CUSTOMER, "valid_from", "region") == [(DAY, "上海"), (DAY, "北京")]
-    assert rows(context, core.CREDIT_ACCOUNT, "credit_account_id", "kind", "annual_rate_ppm") == [
-        ("K1", "card", None),
-        ("L1", "loan", 45000),
-    ]
+    # The number of a contract holds its customer's: only hashes of it arrive, and what belongs together meets by them.
+    card_id, loan_id, plan_id = (f"{key(*of):X}" for of in (("card", "K1"), ("loan", "L1"), ("plan", "R1")))
+    assert set(rows(context, core.CREDIT_ACCOUNT, "credit_account_id", "kind", "annual_rate_ppm")) == {
+        (card_id, "card", None),
+        (loan_id, "loan", 45000),
+    }
+    assert rows(context, core.CREDIT_INSTALMENT, "credit_account_id", "customer_key") == [(loan_id, c1)]
+    assert rows(context, core.DEPOSIT_PLAN, "plan_id", "account_key") == [(plan_id, key("account", "A1"))]
+    assert rows(context, core.DEPOSIT_INSTALMENT, "plan_id", "customer_key") == [(plan_id, c1)]
     assert rows(context, core.CHANNEL_EVENT, "event_id", "customer_key") == [("E1", c1)]
     assert seal.seal(settings, Request(job="ingest", since=DAY, until=DAY)) == 0
     assert (settings.reports / "data_docs" / "index.html").exists()

@@ -12,6 +12,7 @@ import yaml
 from conf import sources, waivers
 from conf.settings import CONF, SettingsError
 from expectations.contracts import core
+from expectations.contracts.types import Sensitivity
 from jobs.errors import ConfigurationError
 from jobs.ingest import expressions, keys, plan
 from jobs.ingest.functions import Functions
@@ -43,6 +44,21 @@ def test_the_bank_fills_every_core_table_that_it_can_deliver() -> None:
     mapping = plan.read_mapping("bank")
     filled = {target.table.full_name for group in sources.GROUPS for target in plan.targets(mapping, group)}
     assert {table.full_name for table in core.TABLES} - filled == {"core.standing_order", "core.debit_card"}
+
+
+@pytest.mark.parametrize("name", ["bank", "berka"])
+def test_personal_text_reaches_open_tables_as_keyed_hashes_only(name: str) -> None:
+    """A value of a closed set (a gender from a birth number) names nobody."""
+    mapping = plan.read_mapping(name)
+    planned = [target for group in sources.GROUPS for target in plan.targets(mapping, group) if not target.table.restricted]
+    made = [
+        (f"{one.feed_name} -> {one.table.full_name}.{column.name}", column, one.columns[column.name].calls)
+        for one in planned
+        for column in one.table.columns
+        if one.columns[column.name].raw & set(one.feed.personal)
+    ]
+    assert [where for where, column, calls in made if column.type == "string" and not column.one_of and "entity_key" not in calls] == []
+    assert [where for where, column, calls in made if "entity_key" in calls and column.sensitivity is Sensitivity.C1] == []
 
 
 def test_an_unknown_key_is_told_the_known_ones(tmp_path: Path) -> None:
