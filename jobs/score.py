@@ -1,4 +1,4 @@
-"""Score every open customer as of a date with a registered model. Needs the model's URI and the date, nothing else.
+"""Score every open customer as of a date with a registered model. Needs the model's URI or alias and the date.
 
 The model's features.json says which features to read; one whose meaning has changed since is refused. Replaces the
 slice (date, model version) of scores.<model>.
@@ -32,19 +32,34 @@ KEYS = ["customer_key", "as_of_date"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--model, --uri (default: the champion), --as-of."""
-    parser.add_argument("--model", required=True, choices=[known.name for known in MODELS])
-    parser.add_argument("--uri", help="models:/<name>@<alias> or models:/<name>/<version>; default models:/<model>@champion")
+    """--uri, or --model with --alias (default: the champion); --as-of."""
+    parser.add_argument("--uri", help="models:/<name>@<alias> or models:/<name>/<version>; models:/ may be left out")
+    parser.add_argument("--model", choices=[known.name for known in MODELS], help="instead of --uri")
+    parser.add_argument("--alias", help=f"which version of --model; default {tracking.CHAMPION}")
     runner.add_date_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Raises UsageError, InputNotReadyError, ConfigurationError; GateError (exit 50) without a champion."""
-    uri = arguments.uri or f"models:/{arguments.model}@{tracking.CHAMPION}"
-    request = runner.request_of("score", arguments, scope=arguments.model, uri=uri)
+    name, uri = wanted(arguments)
+    request = runner.request_of("score", arguments, scope=name, uri=uri)
     if request.since != request.until:
         raise UsageError(f"Scores are of one date; [{request.partition}] is a range. Give --as-of DATE")
     return runner.execute(JOB, request)
+
+
+def wanted(arguments: argparse.Namespace) -> tuple[str, str]:
+    """The model's name and the URI of the version that a command line means. Raises UsageError."""
+    name, alias, given = arguments.model, arguments.alias, arguments.uri
+    if not given and not name:
+        raise UsageError(f"Which model? Give --uri models:/<name>@<alias>, or --model, one of {[known.name for known in MODELS]}")
+    if given and alias:
+        raise UsageError(f"--uri [{given}] says which version already; leave out --alias [{alias}], or give --model instead of --uri")
+    uri = f"models:/{given.removeprefix('models:/')}" if given else f"models:/{name}@{alias or tracking.CHAMPION}"
+    told = model(tracking.parts(uri)["name"]).name
+    if name and name != told:
+        raise UsageError(f"[{uri}] is a [{told}] model; --model says [{name}]; leave out one of them")
+    return told, uri
 
 
 def stands_on(settings: Settings, request: Request) -> dict[str, Any]:

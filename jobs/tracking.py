@@ -256,15 +256,21 @@ def remark(settings: Settings, registered: Registered, tags: Mapping[str, str]) 
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
+def parts(uri: str) -> dict[str, Any]:
+    """Name, and alias or version, of a URI. Raises UsageError for another kind of text."""
+    found = URI.fullmatch(uri)
+    if found is None:
+        raise UsageError(f"[{uri}] is not the URI of a model; give models:/<name>@{CHAMPION} or models:/<name>/<version>")
+    return found.groupdict()
+
+
 def resolve(settings: Settings, uri: str) -> Registered:
     """The version that `models:/<name>@<alias>` or `models:/<name>/<version>` stands for.
 
     Raises UsageError for another kind of text, GateError (exit 50) where there is no such version.
     """
-    found = URI.fullmatch(uri)
-    if found is None:
-        raise UsageError(f"[{uri}] is not the URI of a model; give models:/<name>@champion or models:/<name>/<version>")
-    version = None if _is_local(settings) and not _database(settings).exists() else _find(_client(settings), **found.groupdict())
+    found = parts(uri)
+    version = None if _is_local(settings) and not _database(settings).exists() else _find(_client(settings), **found)
     if version is None:
         name = found["name"]
         raise GateError(
