@@ -1,7 +1,8 @@
 """Churn and value are trained again once a month; the data scientist reads the runs in MLflow.
 
-The business date is the last one whose data may be used. Labels whose outcome became complete come first. A model that
-does not pass its gate leaves the champion where it is: the task ends with a warning.
+The last month-end is the last date whose data may be used; the run starts hours after the night that brought it. Labels
+whose outcome became complete come first. A model that does not pass its gate leaves the champion where it is: the task
+ends with a warning.
 """
 
 from __future__ import annotations
@@ -12,6 +13,6 @@ from conf import settings as conf
 from dags.lib import policy, tasks
 
 with DAG("kequn_models", doc_md=__doc__, schedule=policy.every(conf.load().schedule.monthly), **policy.producer("monthly", "models")):
-    labels = tasks.job("labels", f"labels --from {tasks.LABELS_SINCE} --to {tasks.AS_OF} --month-ends")
+    labels = tasks.job("labels", f"labels --from {tasks.LABELS_SINCE} --to {tasks.MONTH_END} --month-ends")
     for model in ("churn", "value"):
-        labels >> tasks.job(f"train_{model}", f"train --model {model} --as-of {tasks.AS_OF}")
+        labels >> tasks.job(f"train_{model}", f"train --model {model} --as-of {tasks.MONTH_END}")

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
 # The business date is the run's partition key. A run without one would render the text None: `missing` of an unknown
 # name fails the rendering instead, before any command starts.
-AS_OF = "{{ dag_run.partition_key or undefined_business_date.missing }}"
+_KEY = "dag_run.partition_key or undefined_business_date.missing"
+AS_OF = f"{{{{ {_KEY} }}}}"
+# The month-end that the key is, else the one before it: a run on the 1st would else stand on a day that has only begun.
+_MONTH_END = f"macros.ds_add(macros.ds_add({_KEY}, 1)[:7] ~ '-01', -1)"
+MONTH_END = f"{{{{ {_MONTH_END} }}}}"
 # Two months more than the longest outcome window: the month-ends whose outcome became complete lately.
-LABELS_SINCE = "{{ macros.ds_add(dag_run.partition_key or undefined_business_date.missing, -430) }}"
+LABELS_SINCE = f"{{{{ macros.ds_add({_MONTH_END}, -430) }}}}"
 
 GROUPS = ("channel", "transactions", "credit")  # reference comes first: owners, currencies and rates are read from it
 

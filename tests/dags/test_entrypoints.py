@@ -37,6 +37,12 @@ def test_tasks_render_the_command_lines_of_the_fixture(bag: DagBag, dag_id: str)
     assert rendered(bag, dag_id, key="2026-01-31") == {task: PREFIX + words for task, words in COMMANDS[dag_id].items()}
 
 
+@pytest.mark.parametrize(("key", "month_end"), [("2026-02-01", "2026-01-31"), ("2024-03-15", "2024-02-29"), ("2025-12-31", "2025-12-31")])
+def test_models_are_trained_as_of_the_last_month_end(bag: DagBag, key: str, month_end: str) -> None:
+    assert rendered(bag, "kequn_models", key=key) == rendered(bag, "kequn_models", key=month_end)
+    assert rendered(bag, "kequn_models", key=key)["train_churn"].endswith(f"--as-of {month_end}")
+
+
 @pytest.mark.parametrize("dag_id", [name for name in chain.DAGS if name != "kequn_history"])
 def test_a_run_without_business_date_fails_before_its_command(bag: DagBag, dag_id: str) -> None:
     with pytest.raises(UndefinedError):

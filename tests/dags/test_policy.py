@@ -90,6 +90,13 @@ def test_producers_make_no_run_where_the_schedule_is_not_active(monkeypatch: pyt
         assert scheduled[name].end_date is None
 
 
+def test_producers_start_apart_and_the_night_has_its_time_first() -> None:
+    schedule = conf.load("server").schedule
+    nightly, monthly, weekly = (int(cron.split()[1]) * 60 for cron in (schedule.nightly, schedule.monthly, schedule.weekly))
+    assert nightly + schedule.deadline_minutes < monthly
+    assert monthly + schedule.deadline_minutes < weekly
+
+
 def test_the_cluster_profile_submits_the_same_tasks(monkeypatch: pytest.MonkeyPatch, bag: DagBag) -> None:
     monkeypatch.setenv("KEQUN_ENV", "cluster")
     submitted = parse()
