@@ -53,12 +53,17 @@ def every_table(settings: Settings) -> tuple[Table, ...]:
     return (*core.TABLES, *quarantines, *features.TABLES, *feature_tables(), *scores.TABLES, *mart.TABLES, *ops.TABLES)
 
 
+def vacuum_hours(settings: Settings, table: Table) -> int:
+    """How old a file must be to go: as conf says, and never one that a contract's earlier versions need."""
+    return max(settings.retention.vacuum_hours, 24 * (table.history_days or 0))
+
+
 def due(settings: Settings, table: Table) -> dict[str, Any]:
     """What there is to do for a table, found without a JVM: crowded partitions and unneeded files; empty for nothing."""
     retention = settings.retention
     found = {
         "pack": upkeep.crowded(settings, table, files=retention.optimize_min_files),
-        "vacuum": upkeep.unneeded(settings, table, hours=retention.vacuum_hours),
+        "vacuum": upkeep.unneeded(settings, table, hours=vacuum_hours(settings, table)),
     }
     return {name: what for name, what in found.items() if what}
 
@@ -89,7 +94,7 @@ def _run(context: JobContext) -> JobReport:
             packed[table.full_name] = upkeep.pack(context, table, todo["pack"])
         if "vacuum" in todo:
             vacuumed[table.full_name] = todo["vacuum"]
-            upkeep.vacuum(context, table, hours=hours)
+            upkeep.vacuum(context, table, hours=vacuum_hours(settings, table))
     rows = {"rows_dropped": sum(dropped.values()), "files_packed": sum(packed.values()), "files_removed": sum(vacuumed.values())}
     return JobReport(
         rows=rows, figures={"dropped": {name: count for name, count in dropped.items() if count}, "packed": packed, "removed": vacuumed}

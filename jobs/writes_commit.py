@@ -92,14 +92,23 @@ def create(context: JobContext, table: Table) -> None:
         # Two jobs may meet at a table that neither has seen: whoever comes second finds what it wanted.
         DeltaLog.create(
             place, schema=_schema(table), mode="ignore", partition_by=list(table.partition_by) or None,
-            configuration={
-                "delta.enableChangeDataFeed": str(table.change_feed).lower(),
-                # Deletion vectors would lock out readers without them (design: every reader can read).
-                "delta.enableDeletionVectors": "false",
-                "delta.dataSkippingStatsColumns": ",".join(_statistics(table)),
-            },
+            configuration=configuration(table),
         )  # fmt: skip
         _write_checksum(Path(place) / "_delta_log")
+
+
+def configuration(table: Table) -> dict[str, str]:
+    """The table's properties in its log."""
+    kept = f"interval {table.history_days} days"
+    # Without them Delta drops log entries after 30 days, and with these it refuses a vacuum that would break the promise.
+    promised = {"delta.logRetentionDuration": kept, "delta.deletedFileRetentionDuration": kept} if table.history_days else {}
+    return {
+        "delta.enableChangeDataFeed": str(table.change_feed).lower(),
+        # Deletion vectors would lock out readers without them (design: every reader can read).
+        "delta.enableDeletionVectors": "false",
+        "delta.dataSkippingStatsColumns": ",".join(_statistics(table)),
+        **promised,
+    }
 
 
 def _write_checksum(log: Path) -> None:

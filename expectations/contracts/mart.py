@@ -14,6 +14,8 @@ from expectations.contracts.types import Column, RowRule, Sensitivity, Severity,
 
 C2 = Sensitivity.C2
 SCHEMES = ("asset_tier", "behaviour", "risk_value")
+# The contract, the vacuum and the table's log all keep to it.
+HISTORY_DAYS = 35
 
 # Reasons of a churn score that say how somebody repays: early warning, hence shown as "other".
 WITHHELD_REASONS = ("credit",)
@@ -114,7 +116,7 @@ PUBLISHED_FEATURES = (
 CUSTOMER_360 = Table(
     layer="mart", name="customer_360", title="Customer 360", title_zh="统一客户视图",
     grain="customer open on the as-of date of the newest publication", key=("customer_key",),
-    write=Write.CHANGED, change_feed=True, owner="marketing-data",
+    write=Write.CHANGED, change_feed=True, history_days=HISTORY_DAYS, owner="marketing-data",
     columns=(
         CUSTOMER_KEY,
         AS_OF_DATE,
@@ -156,8 +158,8 @@ CUSTOMER_360 = Table(
 
 CUSTOMER_360_TOMBSTONE = Table(
     layer="mart", name="customer_360_tombstone", title="Customers who left customer 360", title_zh="统一客户视图退出记录",
-    grain="customer × date of leaving", key=("customer_key", "left_on"), write=Write.APPEND, change_feed=True, owner="marketing-data",
-    date="left_on",
+    grain="customer × date of leaving", key=("customer_key", "left_on"), write=Write.APPEND, change_feed=True, history_days=HISTORY_DAYS,
+    owner="marketing-data", date="left_on",
     columns=(
         CUSTOMER_KEY,
         Column(name="left_on", type="date", description="As-of date of the publication without the customer", nullable=False),
@@ -169,7 +171,7 @@ CUSTOMER_360_TOMBSTONE = Table(
 SEGMENT_LIST = Table(
     layer="mart", name="segment_list", title="Segment lists for marketing", title_zh="营销客群名单",
     grain="marketable customer × segmentation scheme", key=("customer_key", "scheme"), write=Write.CHANGED, change_feed=True,
-    owner="marketing-data",
+    history_days=HISTORY_DAYS, owner="marketing-data",
     columns=(
         CUSTOMER_KEY,
         _text("scheme", "Segmentation scheme", nullable=False, one_of=SCHEMES),

@@ -34,9 +34,12 @@ class Contract:
     limitations: str
     status: str = "active"
     ready_by: str = "07:00"
-    retention_days: int = 35
     overlap_days: int = 90
     legends: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.table.history_days is None:
+            raise ValueError(f"[{self.table.full_name}] is published; give its table history_days, how long earlier versions can be read")
 
 
 def document(contract: Contract) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def _sla(contract: Contract) -> list[dict[str, Any]]:
         {"property": "latency", "value": 1, "unit": "d", "description": "Tells about the business day before", "driver": "operational"},
         {"property": "timeOfAvailability", "value": contract.ready_by, "description": "In the bank's time zone", "driver": "operational"},
         {
-            "property": "retention", "value": contract.retention_days, "unit": "d", "driver": "regulatory",
+            "property": "retention", "value": contract.table.history_days, "unit": "d", "driver": "regulatory",
             "description": "How long earlier versions and the change feed can be read",
         },
     ]  # fmt: skip

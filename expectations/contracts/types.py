@@ -119,6 +119,7 @@ class Table:
 
     key: columns that identify a row (within the interval, date or revision that `write` adds).
     date: the business or as-of date that `month` partitions and range reads prune on.
+    history_days: how long earlier versions and the change feed are promised; None: as long as conf keeps files.
     """
 
     layer: str
@@ -136,6 +137,7 @@ class Table:
     owner: str = "customer-intelligence"
     restricted: bool = False
     change_feed: bool = False
+    history_days: int | None = None
     technical: tuple[Column, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -21,6 +21,10 @@ FACTS = Table(
     layer="core", name="facts", title="t", title_zh="t", grain="id", key=("id",), write=Write.APPEND, date="as_of_date", partition_by=("month",),
     columns=(Column(name="id", type="int", description="id"), Column(name="as_of_date", type="date", description="day")),
 )  # fmt: skip
+PUBLISHED = Table(
+    layer="mart", name="published", title="t", title_zh="t", grain="id", key=("id",), write=Write.APPEND, change_feed=True, history_days=35,
+    columns=(Column(name="id", type="int", description="id"),),
+)  # fmt: skip
 NOVEMBER, DECEMBER = (
     [(1, date(2025, 11, 30)), (2, date(2025, 12, 26))],
     [(3, date(2025, 12, 27)), (4, date(2025, 12, 31)), (5, date(2026, 1, 5))],
@@ -33,6 +37,11 @@ def _filled(context_for: Contexts) -> JobContext:
         context = context_for(scope=str(nth))
         tables.append(context, FACTS, context.spark.createDataFrame(rows, "id int, as_of_date date"))
     return context_for("maintain")
+
+
+def _aged(file: Path, *, days: int) -> None:
+    then = time.time() - timedelta(days=days).total_seconds()
+    os.utime(file, (then, then))
 
 
 def _ids(context: JobContext) -> list[int]:
@@ -51,8 +60,7 @@ def test_files_are_packed_and_removed_without_a_change_of_answers(context_for: C
     stray = Path(tables.location(context.settings, FACTS)) / "month=202512" / "part-of-a-killed-write.parquet"
     stray.write_bytes(b"half a file")
     assert upkeep.unneeded(context.settings, FACTS, hours=168) == 0
-    ten_days_ago = time.time() - timedelta(days=10).total_seconds()
-    os.utime(stray, (ten_days_ago, ten_days_ago))
+    _aged(stray, days=10)
     assert upkeep.unneeded(context.settings, FACTS, hours=168) == 1
     upkeep.vacuum(context, FACTS, hours=168)
     assert not stray.exists()
@@ -72,6 +80,18 @@ def test_past_daily_rows_go_month_ends_stay_and_a_rerun_finds_nothing(context_fo
     version = tables.version(context.settings, FACTS)
     assert dict(maintain.JOB.run(context).rows) == {"rows_dropped": 0, "files_packed": 0, "files_removed": 0}
     assert tables.version(context.settings, FACTS) == version
+
+
+def test_files_of_a_published_table_stay_as_long_as_its_contract_promises(context: JobContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintain, "every_table", lambda settings: (PUBLISHED,))
+    monkeypatch.setattr(maintain, "feature_tables", lambda: ())
+    tables.create(context, PUBLISHED)
+    unneeded = Path(tables.location(context.settings, PUBLISHED)) / "part-of-an-earlier-version.parquet"
+    unneeded.write_bytes(b"rows")
+    for days, removed in ((10, 0), (34, 0), (36, 1)):
+        _aged(unneeded, days=days)
+        assert maintain.JOB.run(context).rows["files_removed"] == removed
+    assert not unneeded.exists()
 
 
 def test_a_vacuum_that_would_hurt_readers_is_refused(context: JobContext) -> None:

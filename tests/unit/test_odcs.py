@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from jsonschema import Draft201909Validator
 from open_data_contract_standard.model import OpenDataContractStandard
 
+from conf import settings as conf
 from expectations.contracts import mart, odcs
+from jobs import maintain, writes_commit
 
 ONLY_IN_3_2 = {"context", "enum", "semanticType", "map"}
 
@@ -65,6 +68,18 @@ def test_every_stored_column_is_promised_in_order(contract: odcs.Contract, docum
 def test_every_business_rule_is_a_quality_check(contract: odcs.Contract, document: dict[str, Any]) -> None:
     names = {check.get("name") for check in document["schema"][0]["quality"]}
     assert {rule.id for rule in contract.table.rules} <= names
+
+
+def test_what_is_promised_of_earlier_versions_is_what_is_kept(contract: odcs.Contract, document: dict[str, Any]) -> None:
+    (days,) = [promise["value"] for promise in document["slaProperties"] if promise["property"] == "retention"]
+    assert maintain.vacuum_hours(conf.load("ci"), contract.table) >= 24 * days
+    properties = writes_commit.configuration(contract.table)
+    assert {properties[f"delta.{name}RetentionDuration"] for name in ("log", "deletedFile")} == {f"interval {days} days"}
+
+
+def test_a_contract_without_a_time_for_earlier_versions_is_refused(contract: odcs.Contract) -> None:
+    with pytest.raises(ValueError, match=rf"\[{contract.table.full_name}\].*history_days"):
+        replace(contract, table=replace(contract.table, history_days=None))
 
 
 def test_every_published_table_has_a_contract() -> None:
