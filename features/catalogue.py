@@ -54,6 +54,11 @@ def group_of(name: str) -> FeatureGroup:
     return FEATURES[name][0]
 
 
+def reads(label: Label) -> frozenset[str]:
+    """Names of the core tables that hold the facts of a label."""
+    return frozenset(source.reads for source in SOURCES if source.wanted_by(label.sqls))
+
+
 def wanted(source: Source, groups: tuple[FeatureGroup, ...] = GROUPS) -> tuple[Wanted, ...]:
     """The measures of a source that the groups' features are made of."""
     return source.wanted_by(tuple(sql for group in groups for sql in group.sqls))

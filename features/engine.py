@@ -14,7 +14,7 @@ from features.sources.holding import PLAN
 from features.spine import dates_frame, spine, still_themselves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import date
 
     from pyspark.sql import DataFrame
@@ -72,21 +72,26 @@ def features_of(core: Core, dates: Sequence[date], groups: Sequence[FeatureGroup
     return windows.assemble(core.spine(as_of), core.measured(sqls, dates), groups)
 
 
-def observed(core: Core, labels: Sequence[Label], dates: Sequence[date], *, last_loaded: date) -> Measured:
-    """What all labels ask for: measures as of their dates and as of the ends of their outcomes, in one pass."""
-    ends = {label.end_of(day) for label in labels for day in dates if label.is_complete(day, last_loaded)}
-    sqls = [sql for label in labels for sql in (*label.conditions, label.outcome)]
+def observed(core: Core, labels: Sequence[Label], dates: Sequence[date], *, delivered: Mapping[str, Collection[date]]) -> Measured:
+    """What all labels ask for: measures as of their dates and as of the ends of their outcomes, in one pass.
+
+    delivered: by a label's name, the business dates for which its facts have come.
+    """
+    ends = {label.end_of(day) for label in labels for day in dates if label.is_complete(day, delivered[label.name])}
+    sqls = [sql for label in labels for sql in label.sqls]
     return core.measured(sqls, sorted({*dates, *ends}))
 
 
-def labels_of(core: Core, label: Label, measured: Measured, dates: Sequence[date], *, last_loaded: date) -> DataFrame:
-    """Grain: open customer × as_of_date; columns of the label's table. Outcomes after last_loaded are censored.
+def labels_of(
+    core: Core, label: Label, measured: Measured, dates: Sequence[date], *, delivered: Collection[date]
+) -> DataFrame:  # fmt: skip
+    """Grain: open customer × as_of_date; columns of the label's table.
 
-    measured: what `observed` told of these dates.
+    measured: what `observed` told of these dates. delivered: business dates for which the label's facts have come.
     """
     at_start = windows.with_measures(core.spine(dates_frame(core.customers.sparkSession, dates)), measured)
-    known = [day for day in dates if label.is_complete(day, last_loaded)]
-    return labelling.label(label, at_start, _outcomes(core, label, measured, known), last_loaded=last_loaded)
+    known = [day for day in dates if label.is_complete(day, delivered)]
+    return labelling.label(label, at_start, _outcomes(core, label, measured, known), dates=dates, delivered=delivered)
 
 
 def _outcomes(core: Core, label: Label, measured: Measured, dates: Sequence[date]) -> DataFrame:

@@ -2,6 +2,9 @@
 
 Labels are data over the same measures as features: eligibility is told by measures as of D, the outcome by measures as
 of the last day of the outcome window. So nothing after that day, and nothing of the gap, can touch a label.
+
+Silence is only told of dates that were delivered: where one is missing from the observation nobody is eligible, where one
+is missing from the outcome everybody is censored.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from pyspark.sql import DataFrame
 
     from expectations.contracts.types import Table
@@ -52,9 +57,13 @@ class Label:
         """Last day of the outcome window."""
         return as_of + timedelta(days=self.horizon_days)
 
-    def is_complete(self, as_of: date, last_loaded: date) -> bool:
-        """Whether the whole outcome window lies within what is loaded."""
-        return self.end_of(as_of) <= last_loaded
+    def is_observed(self, as_of: date, delivered: Collection[date]) -> bool:
+        """Whether every date of the observation window was delivered."""
+        return _holds(delivered, as_of, self.observation_days)
+
+    def is_complete(self, as_of: date, delivered: Collection[date]) -> bool:
+        """Whether every date of the outcome window was delivered."""
+        return _holds(delivered, self.end_of(as_of), self.outcome_days)
 
     @property
     def is_flag(self) -> bool:
@@ -65,20 +74,38 @@ class Label:
     def conditions(self) -> tuple[str, ...]:
         return tuple(condition.when for condition in self.eligible)
 
+    @property
+    def sqls(self) -> tuple[str, ...]:
+        """All expressions over measures."""
+        return (*self.conditions, self.outcome)
 
-def label(label: Label, observed: DataFrame, outcomes: DataFrame, *, last_loaded: date) -> DataFrame:
+
+def _holds(delivered: Collection[date], end: date, days: int) -> bool:
+    """Whether the `days` dates up to `end` were delivered."""
+    return all(end - timedelta(days=back) in delivered for back in range(days))
+
+
+def label(
+    label: Label, observed: DataFrame, outcomes: DataFrame, *, dates: Sequence[date], delivered: Collection[date]
+) -> DataFrame:  # fmt: skip
     """Grain: customer × as_of_date of `observed` (spine with measures as of D); columns of the label's table.
 
+    dates: the as-of dates. delivered: business dates for which the label's facts have come.
     outcomes: customers who can be followed up to the end of the outcome, by the label's as-of date, with `outcome`:
     the others merged into another customer meanwhile and are censored.
     """
-    end = F.date_add("as_of_date", label.horizon_days)
+    end, last = F.date_add("as_of_date", label.horizon_days), max(delivered, default=date.min)
+    day = F.col("as_of_date")
+    is_observed = day.isin(*(one for one in dates if label.is_observed(one, delivered)))
+    is_complete = day.isin(*(one for one in dates if label.is_complete(one, delivered)))
     reasons = [F.when(~F.coalesce(F.expr(item.when), F.lit(False)), F.lit(item.otherwise)) for item in label.eligible]
     told = observed.join(outcomes.select(*KEYS, "outcome", F.lit(True).alias("is_followed")), on=list(KEYS), how="left").select(
         *KEYS,
         "outcome",
-        F.coalesce(*reasons, F.lit(None).cast("string")).alias("not_eligible"),
-        F.when(end > F.lit(last_loaded), "the outcome window is not loaded to its end")
+        # First: what the other conditions look at was not delivered.
+        F.coalesce(F.when(~is_observed, F.lit("the observation window holds dates that were never delivered")), *reasons).alias("not_eligible"),
+        F.when(end > F.lit(last), "the outcome window is not loaded to its end")
+        .when(~is_complete, "the outcome window holds dates that were never delivered")
         .when(F.col("is_followed").isNull(), "merged into another customer before the end of the outcome window").alias("censored"),
     )  # fmt: skip
     return told.select(

@@ -182,7 +182,10 @@ def feature_catalogue() -> str:
 
 
 FIRST_MATCH = "Rules are tried from the top, the first that holds decides; the last one is for everybody else. Cut-points are frozen with the version."
-LOOKING_FORWARD = "Labels look forward from the as-of date D over a gap and an outcome window; features never do."
+LOOKING_FORWARD = (
+    "Labels look forward from the as-of date D over a gap and an outcome window; features never do. Where a date of the observation was never "
+    "delivered nobody is eligible, where one of the outcome was not everybody is censored."
+)
 
 
 def _segmentation(scheme: Segmentation) -> list[str]:

@@ -1,6 +1,7 @@
 """Build the labels of as-of dates whose outcome has become known. Reads core.*; replaces the dates in features.label_*.
 
-A date whose outcome window is not loaded to its end is kept too, censored: what is not known yet is said, not left out.
+A date whose outcome window is not loaded to its end, or holds dates that nobody delivered, is kept too, censored: what is not
+known is said, not left out.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from expectations.contracts import core
 from features import catalogue, engine
 from jobs import frames, ledger, runner, tables
 from jobs.build import tile_store
 from jobs.build.dates import add_month_ends_argument, as_of_dates, in_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
+from jobs.ingest import coverage, plan
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -43,16 +44,17 @@ def run(arguments: Namespace) -> int:
 def build(context: JobContext) -> JobReport:
     """Spine and measures as of D, outcomes as of the end of each window → one table a label. Raises InputNotReadyError."""
     dates = covered(context, as_of_dates(context.request))
-    last_loaded = _last_loaded(context)
+    delivered = _delivered(context.settings, context.request)
+    last_loaded = max((day for days in delivered.values() for day in days), default=dates[-1])
     facts = Facts(context, dates[0], max(dates[-1], min(last_loaded, dates[-1] + timedelta(days=_LONGEST))))
     written: list[Written] = []
     counts: dict[str, int] = {}
     known = facts.core(tile_store.trusted(facts))
     with ExitStack() as kept, planned_once(context.spark):
-        observed = engine.observed(known, catalogue.LABELS, dates, last_loaded=last_loaded)
+        observed = engine.observed(known, catalogue.LABELS, dates, delivered=delivered)
         measured = [(kept.enter_context(frames.kept(frame)), items) for frame, items in observed]
         for label in catalogue.LABELS:
-            frame = kept.enter_context(frames.kept(engine.labels_of(known, label, measured, dates, last_loaded=last_loaded)))
+            frame = kept.enter_context(frames.kept(engine.labels_of(known, label, measured, dates, delivered=delivered[label.name])))
             written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates)))
             counts |= _counts(label, frame)
     return JobReport(
@@ -64,11 +66,16 @@ def build(context: JobContext) -> JobReport:
 _LONGEST = max(label.horizon_days for label in catalogue.LABELS)
 
 
-def _last_loaded(context: JobContext) -> date:
-    row = tables.read(context, core.TRANSACTION).agg({"business_date": "max"}).first()
-    assert row is not None  # an aggregate without groups has one row
-    last: date = row[0]
-    return last
+def _delivered(settings: Settings, request: Request) -> dict[str, frozenset[date]]:
+    """By label the business dates, up to the end of the last outcome, for which every feed of its facts was delivered."""
+    feeds = plan.read_mapping(settings.source.mapping).feeds
+    until = request.until + timedelta(days=_LONGEST)
+    return {
+        label.name: coverage.delivered(
+            settings, feeds={name for name, feed in feeds.items() if catalogue.reads(label) & feed.targets.keys()}, until=until
+        )
+        for label in catalogue.LABELS
+    }
 
 
 def _counts(label: Label, frame: DataFrame) -> dict[str, int]:
@@ -81,8 +88,12 @@ def _counts(label: Label, frame: DataFrame) -> dict[str, int]:
 
 
 def fingerprint(settings: Settings, request: Request) -> dict[str, int]:
-    """Outcomes lie after the request's dates, so what was loaded up to the end of the last one counts."""
-    return ledger.versions_until(settings, INPUTS, replace(request, until=request.until + timedelta(days=_LONGEST)))
+    """Outcomes lie after the request's dates, so what was loaded up to the end of the last one counts, and for how many dates.
+
+    A delivery without rows touches no table, and still completes an outcome.
+    """
+    versions = ledger.versions_until(settings, INPUTS, replace(request, until=request.until + timedelta(days=_LONGEST)))
+    return versions | {f"{name} delivered": len(days) for name, days in _delivered(settings, request).items()}
 
 
 JOB = runner.Job(

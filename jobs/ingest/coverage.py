@@ -9,7 +9,7 @@ from expectations.contracts import ops
 from jobs import ledger, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from conf.settings import Settings
 
@@ -26,6 +26,21 @@ def missing(settings: Settings, *, group: str, days: Sequence[date]) -> list[dat
 def _span(partition: str) -> tuple[date, date]:
     first, _, last = partition.partition("..")
     return date.fromisoformat(first), date.fromisoformat(last or first)
+
+
+def delivered(settings: Settings, *, feeds: Collection[str], until: date) -> frozenset[date]:
+    """The business dates up to `until` for which each of the feeds came, be it empty: neither a gap nor a waiver is a delivery."""
+    import pyarrow.dataset as ds
+
+    opened = tables.log(settings, ops.DELIVERY)
+    if opened is None:
+        return frozenset()
+    wanted = ds.field("feed").isin(sorted(feeds)) & (ds.field("business_date") <= until)
+    found = opened.to_pyarrow_dataset().to_table(filter=wanted, columns=["feed", "business_date"]).to_pylist()
+    days: dict[str, set[date]] = {feed: set() for feed in feeds}
+    for row in found:
+        days[row["feed"]].add(row["business_date"])
+    return frozenset.intersection(*map(frozenset, days.values())) if days else frozenset()
 
 
 def rows_by_date(settings: Settings, *, feed: str, target: str, before: date) -> dict[date, int]:

@@ -8,6 +8,8 @@ from datetime import date
 import pytest
 from pyspark.sql import functions as F
 
+from conf.sources import days_between
+from expectations.contracts import ops
 from expectations.contracts.features import CHURN_INACTIVE_90D, SEGMENT_DAILY, SEGMENT_MEMBERSHIP, VALUE_12M
 from features import catalogue
 from jobs import tables
@@ -16,7 +18,7 @@ from jobs.build.dates import as_of_dates, between, in_dates
 from jobs.build.features_command import check
 from jobs.build.segments_command import month_ends_before
 from jobs.build.wide import wide_features
-from jobs.context import Request
+from jobs.context import Request, now
 from jobs.errors import DataRejectedError, InputNotReadyError, InvariantError, UsageError
 from tests.fixtures.bank import CONTRACTS, Bank
 
@@ -56,6 +58,15 @@ def core(context_for, spark):
     for name in ("customers", "products", "accounts", "account_parties", "transactions", "balances", "channel_events"):
         write(context, name, bank)
     return context
+
+
+FACTS = ("transactions", "balances", "channel_events", "loans", "cards")
+
+
+def deliver(context, feeds, days) -> None:
+    """What ingest notes of deliveries without rows."""
+    rows = [(context.run_id, feed, day, "core.transaction", *(0,) * 6, now()) for feed in feeds for day in days]
+    tables.record(context, ops.DELIVERY, rows)
 
 
 def month_ends(context):
@@ -114,6 +125,7 @@ def test_from_core_to_features_segments_and_labels(core, context_for, spark):
     assert sorted(map(tuple, memberships.collect())) == [(1, "mass", JANUARY, None), (2, "prospect", JANUARY, None)]
 
     # Labels: the outcome of January ends on 31 May and is known; that of a year is not.
+    deliver(core, FACTS, days_between(date(2025, 2, 1), date(2026, 6, 30)))
     labels = month_ends(context_for("labels", JANUARY))
     report = run(labels_command, labels)
     assert (report.rows["churn_inactive_90d usable"], report.rows["churn_inactive_90d ones"], report.rows["value_12m censored"]) == (
@@ -132,6 +144,31 @@ def test_from_core_to_features_segments_and_labels(core, context_for, spark):
         wide_features(night, [JANUARY], names=["activity__outsum_30d"])
     with pytest.raises(InputNotReadyError, match="2026-03-31"):
         wide_features(night, [JANUARY, date(2026, 3, 31)], names=["activity__out_sum_30d"])
+
+
+def test_labels_are_not_made_of_dates_that_nobody_delivered(core, context_for):
+    gap = date(2026, 4, 10)
+    days = days_between(date(2025, 2, 1), date(2026, 6, 30))
+    deliver(core, FACTS[1:], days[1:])  # of the first date of the observation only the transactions
+    deliver(context_for("ingest", generation=1), FACTS[:1], [day for day in days if day != gap])
+    labels = context_for("labels", JANUARY)
+
+    def reasons(table) -> dict[int, tuple]:
+        return {row["customer_key"]: (row["label"], row["reason"]) for row in tables.read(labels, table).collect()}
+
+    run(labels_command, labels)
+    before = labels_command.fingerprint(labels.settings, labels.request)
+    assert reasons(CHURN_INACTIVE_90D) == {
+        1: (None, "the outcome window holds dates that were never delivered"),
+        2: (None, "no transaction in the last 90 days: gone already"),
+    }
+    assert reasons(VALUE_12M)[1] == (None, "the observation window holds dates that were never delivered")
+
+    # The missing night comes, without a row: then silence is known, and the job has something to do.
+    deliver(context_for("ingest", generation=2), FACTS[:1], [gap])
+    assert labels_command.fingerprint(labels.settings, labels.request) != before
+    run(labels_command, context_for("labels", JANUARY, generation=1))
+    assert reasons(CHURN_INACTIVE_90D)[1] == (1, None)
 
 
 def test_a_date_without_transactions_is_not_ready(core, context_for):

@@ -56,6 +56,34 @@ def test_an_outcome_that_is_not_loaded_to_its_end_is_censored(bank):
     assert rows[1, "2026-02-28"]["reason"] == "the outcome window is not loaded to its end"
 
 
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ("2025-01-31", None),  # D - 365: before the observation
+        ("2025-02-01", "the observation window holds dates that were never delivered"),
+        ("2026-01-31", "the observation window holds dates that were never delivered"),  # D itself
+        ("2026-03-02", None),  # last day of the gap: no label looks at it
+        ("2026-03-03", "the outcome window holds dates that were never delivered"),
+        ("2026-05-31", "the outcome window holds dates that were never delivered"),
+        ("2026-06-01", None),
+    ],
+)
+def test_nobody_is_silent_on_a_date_that_was_never_delivered(bank, missing, reason):
+    row = bank(transactions=SEEN).labels(*CHURN, loaded="2026-12-31", missing=[missing])[1, "2026-01-31"]
+    is_observed, is_complete = reason is None or "observation" not in reason, reason is None or "outcome" not in reason
+    assert (row["is_eligible"], row["is_censored"], row["reason"]) == (is_observed, not is_complete, reason)
+    assert row["label"] == (1 if is_complete else None)
+
+
+def test_observation_starts_with_the_first_delivery(bank):
+    """The 365 days up to 31 January 2026 begin on 1 February 2025."""
+    given = bank(transactions=SEEN)
+    told = [
+        given.labels(*CHURN, loaded="2026-12-31", since=since)[1, "2026-01-31"]["is_eligible"] for since in ("2025-02-01", "2025-02-02")
+    ]
+    assert told == [True, False]
+
+
 def test_a_customer_merged_within_the_outcome_is_censored(bank):
     rows = bank(
         customers="customer_key\n1\n2", merges="customer_key | survivor_key | merged_on\n1 | 2 | 2026-04-01",
