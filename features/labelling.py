@@ -9,6 +9,7 @@ is missing from the outcome everybody is censored.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from expectations.contracts.types import Table
 
@@ -27,10 +28,15 @@ KEYS = ("customer_key", "as_of_date")
 
 @dataclass(frozen=True, kw_only=True)
 class Eligible:
-    """A condition (SQL over the spine and measures as of D) for belonging to the label's population."""
+    """A condition (SQL over the spine and measures as of D) for belonging to the label's population.
+
+    stored: the same over full feature names, for who has stored features only. band: what a score of the others says.
+    """
 
     when: str
+    stored: str
     otherwise: str
+    band: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +85,22 @@ class Label:
         """All expressions over measures."""
         return (*self.conditions, self.outcome)
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Full names of the features that tell who is eligible."""
+        return tuple(sorted({name for condition in self.eligible for name in re.findall(r"\b[a-z_]+?__\w+", condition.stored)}))
+
+
+def unscored(label: Label) -> Column:
+    """Band of a customer outside the label's population, over stored features as of D; null for those inside."""
+    return _first_broken((condition.stored, condition.band) for condition in label.eligible)
+
+
+def _first_broken(conditions: Iterable[tuple[str, str]]) -> Column:
+    """What is said (second) where a condition (first, SQL) is the first that does not hold; null where all hold."""
+    broken = [F.when(~F.coalesce(F.expr(condition), F.lit(False)), F.lit(said)) for condition, said in conditions]
+    return F.coalesce(*broken, F.lit(None).cast("string"))
+
 
 def _holds(delivered: Collection[date], end: date, days: int) -> bool:
     """Whether the `days` dates up to `end` were delivered."""
@@ -98,12 +120,14 @@ def label(
     day = F.col("as_of_date")
     is_observed = day.isin(*(one for one in dates if label.is_observed(one, delivered)))
     is_complete = day.isin(*(one for one in dates if label.is_complete(one, delivered)))
-    reasons = [F.when(~F.coalesce(F.expr(item.when), F.lit(False)), F.lit(item.otherwise)) for item in label.eligible]
     told = observed.join(outcomes.select(*KEYS, "outcome", F.lit(True).alias("is_followed")), on=list(KEYS), how="left").select(
         *KEYS,
         "outcome",
         # First: what the other conditions look at was not delivered.
-        F.coalesce(F.when(~is_observed, F.lit("the observation window holds dates that were never delivered")), *reasons).alias("not_eligible"),
+        F.coalesce(
+            F.when(~is_observed, F.lit("the observation window holds dates that were never delivered")),
+            _first_broken((condition.when, condition.otherwise) for condition in label.eligible),
+        ).alias("not_eligible"),
         F.when(end > F.lit(last), "the outcome window is not loaded to its end")
         .when(~is_complete, "the outcome window holds dates that were never delivered")
         .when(F.col("is_followed").isNull(), "merged into another customer before the end of the outcome window").alias("censored"),

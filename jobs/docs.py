@@ -198,10 +198,11 @@ def _segmentation(scheme: Segmentation) -> list[str]:
 
 
 def _label(label: Label) -> list[str]:
+    bands = [f"`{condition.band}` unless `{condition.stored}`" for condition in label.eligible]
     windows = f"observation {label.observation_days} days → gap {label.gap_days} days → outcome {label.outcome_days} days"
     return [
         f"## {label.name}", "", f"**{label.title} {label.title_zh}.** {_cell(label.definition.rstrip('.'))}. Windows: {windows}. Stored as `{label.table.full_name}`.", "",
-        "Eligible: " + "; ".join(f"`{condition.when}`" for condition in label.eligible) + ".", "",
+        "Eligible: " + "; ".join(f"`{condition.when}`" for condition in label.eligible) + f". Others are not scored: {', '.join(bands)}.", "",
     ]  # fmt: skip
 
 

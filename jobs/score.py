@@ -1,7 +1,8 @@
 """Score every open customer as of a date with a registered model. Needs the model's URI or alias and the date.
 
-The model's features.json says which features to read; one whose meaning has changed since is refused. Replaces the
-slice (date, model version) of scores.<model>.
+The model's features.json says which features to read; one whose meaning has changed since is refused. Whoever is outside
+the population of the model's label gets a row that says why, and no score. Replaces the slice (date, model version) of
+scores.<model>.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from jobs.tracking import Registered
 
 KEYS = ["customer_key", "as_of_date"]
+UNSCORED = "unscored"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +67,8 @@ def wanted(arguments: argparse.Namespace) -> tuple[str, str]:
 def stands_on(settings: Settings, request: Request) -> dict[str, Any]:
     """The version that the URI stands for now, and the versions of the features at hand. Raises GateError without a model."""
     registered = _registered(settings, request)
-    inputs = used.tables(used.usable(model(request.scope)))
+    wanted = model(request.scope)
+    inputs = used.tables((*used.usable(wanted), *used.label_of(wanted).features))
     return {"model": registered.uri, "run": registered.run_id, "tables": ledger.versions_until(settings, inputs, request)}
 
 
@@ -103,25 +106,34 @@ def _scored(context: JobContext, scorer: Scorer, version: str) -> DataFrame:
     """Customer of the date: the contract's columns, scored in batches where the rows are."""
     from pyspark.sql import functions as F
 
+    from features import labelling
     from jobs.build.wide import wide_features
 
-    table = scorer.model.scores
-    wide = wide_features(context, [context.as_of], names=list(scorer.features), purpose=str(scorer.facts["purpose"]))
-    numbers = wide.select(*KEYS, *(F.col(name).cast("double").alias(name) for name in scorer.features))
+    table, label = scorer.model.scores, used.label_of(scorer.model)
+    names = list(dict.fromkeys((*scorer.features, *label.features)))
+    wide = wide_features(context, [context.as_of], names=names, purpose=str(scorer.facts["purpose"]))
+    unscored = labelling.unscored(label).alias(UNSCORED)
+    numbers = wide.select(*KEYS, unscored, *(F.col(name).cast("double").alias(name) for name in scorer.features))
     schema = ", ".join(f"{column.name} {column.type}" for column in table.columns)
     return numbers.mapInPandas(batches(scorer, version), schema=schema)
 
 
 def batches(scorer: Scorer, version: str) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """Scores batches of wide rows: KEYS and the model's features in, the columns of its scores table out."""
+    """Scores batches of wide rows: KEYS, UNSCORED and the model's features in, the columns of its scores table out."""
     names = [column.name for column in scorer.model.scores.columns]
 
     def each(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in frames:
             if len(frame):
-                yield frame[KEYS].assign(model_version=version).join(scorer.explained(frame))[names]
+                yield frame[KEYS].assign(model_version=version).join(_explained(scorer, frame))[names]
 
     return each
+
+
+def _explained(scorer: Scorer, frame: pd.DataFrame) -> pd.DataFrame:
+    """What the model says of the rows it may score; of the others the band UNSCORED, and nothing else. In the index of `frame`."""
+    told = scorer.explained(frame[frame[UNSCORED].isna()]).reindex(frame.index)
+    return told.assign(**{scorer.model.band: told[scorer.model.band].fillna(frame[UNSCORED])})
 
 
 def _checked(wanted: Model, scored: DataFrame) -> dict[str, Any]:
@@ -129,7 +141,7 @@ def _checked(wanted: Model, scored: DataFrame) -> dict[str, Any]:
     from pyspark.sql import functions as F
 
     rules = {rule.id: F.count_if(F.coalesce(F.expr(rule.offends), F.lit(False))).alias(rule.id) for rule in wanted.scores.row_rules}
-    bands = {name: F.count_if(F.col(wanted.band) == name).alias(f"band_{name}") for name in scores.BANDS}
+    bands = {name: F.count_if(F.col(wanted.band) == name).alias(f"band_{name}") for name in scores.BAND_LEGEND}
     leading = {code: F.count_if(F.col("reason_1") == code).alias(f"reason_{code}") for code in scores.REASON_CODES}
     found = scored.agg(*rules.values(), *bands.values(), *leading.values(), F.avg(wanted.score).alias("mean")).first()
     if found is None:

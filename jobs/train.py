@@ -15,7 +15,7 @@ from jobs.context import JobReport
 from jobs.errors import GateError
 from jobs.models import boosting, gate, pictures, training, used
 from jobs.models.catalogue import MODELS, model
-from jobs.training_set import KEYS, digest_of, draw, expect_enough, label_of
+from jobs.training_set import KEYS, digest_of, draw, expect_enough
 
 if TYPE_CHECKING:
     import argparse
@@ -57,7 +57,7 @@ def _refuse(request: Request, recorded: Mapping[str, Any]) -> None:
 def stands_on(settings: Settings, request: Request) -> dict[str, Any]:
     """What decides a training: versions of its inputs, and how models are made."""
     wanted = model(request.scope)
-    inputs = (label_of(wanted).table, *used.tables(used.usable(wanted)))
+    inputs = (used.label_of(wanted).table, *used.tables(used.usable(wanted)))
     return {"tables": ledger.versions_until(settings, inputs, request), "models": settings.models.model_dump(mode="json")}
 
 
@@ -131,7 +131,7 @@ def _fitted(context: JobContext, material: Material) -> tuple[Scorer, pd.DataFra
 
 def _facts(context: JobContext, material: Material) -> dict[str, Any]:
     """features.json: what the model must be fed, and the evidence of what it was fed with."""
-    inputs = (label_of(material.model).table, *used.tables(material.features))
+    inputs = (used.label_of(material.model).table, *used.tables(material.features))
     return {
         "model": material.model.name, "purpose": material.model.purpose, "label": material.model.label, **used.facts(material.features),
         "known_at": context.started_at.isoformat(), "receipt": material.receipt, "snapshots": material.snapshots.as_text(),

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame
 
-    from features.labelling import Label
     from jobs.context import JobContext
     from jobs.models.catalogue import Model
     from jobs.models.snapshots import Snapshots
@@ -75,12 +74,6 @@ def digest_of(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def label_of(wanted: Model) -> Label:
-    from features.catalogue import LABELS
-
-    return next(label for label in LABELS if label.name == wanted.label)
-
-
 def draw(context: JobContext, wanted: Model) -> Material:
     """Choose snapshots and join their features to their outcomes. Raises GateError with the counts when there are too few months."""
     from pyspark.sql import functions as F
@@ -104,7 +97,7 @@ def _outcomes(context: JobContext, wanted: Model) -> DataFrame:
     from features.finish import MINOR_PER_UNIT
 
     unit = 1 if wanted.kind is Kind.CHANCE else MINOR_PER_UNIT
-    labels = tables.read(context, label_of(wanted).table).where("is_eligible and not is_censored and label is not null")
+    labels = tables.read(context, used.label_of(wanted).table).where("is_eligible and not is_censored and label is not null")
     return labels.select(*KEYS, (F.col("label") / F.lit(unit)).cast("double").alias(ACTUAL))
 
 
@@ -116,7 +109,7 @@ def _snapshots(context: JobContext, wanted: Model, labels: DataFrame) -> Snapsho
     sizes = context.settings.models
     labelled = [row["as_of_date"] for row in labels.select("as_of_date").distinct().collect()]
     return snapshots.choose(
-        built_dates(context, group_of(wanted.baseline), labelled) if labelled else (), horizon_days=label_of(wanted).horizon_days,
+        built_dates(context, group_of(wanted.baseline), labelled) if labelled else (), horizon_days=used.label_of(wanted).horizon_days,
         until=context.as_of, train=sizes.snapshots_train, calibrate=sizes.snapshots_calibrate,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from expectations.contracts.odcs import Contract
-from expectations.contracts.scores import BANDS, REASON_CODES, REASONS
+from expectations.contracts.scores import BAND_LEGEND, BANDS, CHURN_UNSCORED, REASON_CODES, REASONS, VALUE_UNSCORED
 from expectations.contracts.types import Column, RowRule, Sensitivity, Severity, Table, Write
 
 C2 = Sensitivity.C2
@@ -21,6 +21,8 @@ HISTORY_DAYS = 35
 WITHHELD_REASONS = ("credit",)
 PUBLISHED_REASONS = tuple(code for code in REASON_CODES if code not in WITHHELD_REASONS)
 REASON_LEGEND = {reason.code: f"{reason.title} {reason.title_zh}" for reason in REASONS if reason.code in PUBLISHED_REASONS}
+
+CHURN_BANDS, VALUE_BANDS = (*BANDS, *CHURN_UNSCORED), (*BANDS, *VALUE_UNSCORED)
 
 # Being a high risk is an early warning too: the class is published together with the one that says nothing.
 MERGED_SEGMENTS = {("risk_value", "high_risk"): "general"}
@@ -128,16 +130,16 @@ CUSTOMER_360 = Table(
         *_segment("behaviour", "Behaviour, frequency × amount"),
         *_segment("risk_value", "Risk × value class"),
         *(published.column for published in PUBLISHED_FEATURES),
-        Column(name="churn_probability", type="decimal(5,4)", description="Calibrated probability of becoming inactive; null: no model in force",
+        Column(name="churn_probability", type="decimal(5,4)", description="Calibrated probability of becoming inactive; null: no model in force, or not scored, see churn_band",
                unit="share", minimum=0, maximum=1, sensitivity=C2),
-        _text("churn_band", "Band of churn_probability", one_of=BANDS),
+        _text("churn_band", "Band of churn_probability, or why there is none", one_of=CHURN_BANDS),
         _text("churn_reason_1", "Strongest reason, a code of the reason catalogue", one_of=PUBLISHED_REASONS),
         _text("churn_reason_2", "Second reason", one_of=PUBLISHED_REASONS),
         _text("churn_reason_3", "Third reason", one_of=PUBLISHED_REASONS),
         _carried("churn_model_version", "string", "Registered version of the churn model", nullable=True),
-        Column(name="value_12m", type="decimal(18,2)", description="Expected realised margin over the next 12 months; null: no model in force",
+        Column(name="value_12m", type="decimal(18,2)", description="Expected realised margin over the next 12 months; null: no model in force, or not scored, see value_band",
                unit="base currency", sensitivity=C2),
-        _text("value_band", "Band of value_12m", one_of=BANDS),
+        _text("value_band", "Band of value_12m, or why there is none", one_of=VALUE_BANDS),
         _carried("value_model_version", "string", "Registered version of the value model", nullable=True),
         _flag("consent_marketing", "Agreed to marketing; a missing consent is a no"),
         _flag("consent_profiling", "Agreed to profiling; a missing consent is a no"),
@@ -189,14 +191,17 @@ TABLES = (CUSTOMER_360, CUSTOMER_360_TOMBSTONE, SEGMENT_LIST)
 
 CONTRACTS = (
     Contract(
-        table=CUSTOMER_360, version="1.0.0",
+        table=CUSTOMER_360, version="1.1.0",
         purpose="One row per open customer for campaigns and service: segments, behaviour, expected churn and value, consent.",
         usage="Read the version that the newest ops.publish_log entry of mart.customer_360 names; follow the change feed or updated_at. "
               "Contact only where marketable_flag is true, through channels whose optin_ column is true.",
         limitations="Not for credit decisions and not for prices. Holds no anti-money-laundering or early-warning fact: the risk_value class general "
                     "holds everybody who is neither prime credit nor of potential. "
                     "A suppress_reason says that, not why: asking on behalf of a customer is not permitted.",
-        legends={"suppress_reason": SUPPRESS_CODES, **{f"churn_reason_{n}": REASON_LEGEND for n in (1, 2, 3)}},
+        legends={
+            "suppress_reason": SUPPRESS_CODES, **{f"churn_reason_{n}": REASON_LEGEND for n in (1, 2, 3)},
+            "churn_band": {code: BAND_LEGEND[code] for code in CHURN_BANDS}, "value_band": {code: BAND_LEGEND[code] for code in VALUE_BANDS},
+        },
     ),
     Contract(
         table=CUSTOMER_360_TOMBSTONE, version="1.0.0",

@@ -1,5 +1,6 @@
 """Scores: what the models say of every open customer as of a date, per model version; and the reasons they may give.
 
+Everybody has a row. Customers outside the population of the model's label have a band that says why, and no score.
 A reason is a code in the data and a text here, in both languages: whoever shows one looks it up in REASONS.
 """
 
@@ -38,6 +39,15 @@ REASONS = (
 
 REASON_CODES = tuple(reason.code for reason in REASONS)
 BANDS = ("high", "medium", "low")
+# Bands without a score: the model learnt nothing about customers whom its label leaves out. The conditions are the label's.
+GONE, NEW = "gone", "new"
+BAND_LEGEND = {
+    "high": "highest scores, by a cut-point frozen with the model 高",
+    "medium": "middling scores 中",
+    "low": "all other scores 低",
+    GONE: "not scored: had left already 已流失",
+    NEW: "not scored: too new a customer to be judged 新客户",
+}
 
 _KEYS = (
     Column(
@@ -58,8 +68,22 @@ def _reason(place: int, order: str) -> Column:
 _REASONS = tuple(_reason(place, order) for place, order in ((1, "Strongest"), (2, "Second"), (3, "Third")))
 
 
-def _band(of: str) -> Column:
-    return Column(name=f"{of}_band", type="string", description="Band by cut-points frozen with the model", nullable=False, one_of=BANDS)
+def _band(of: str, unscored: tuple[str, ...]) -> Column:
+    return Column(
+        name=f"{of}_band", type="string", nullable=False, one_of=(*BANDS, *unscored),
+        description=f"Band by cut-points frozen with the model; {' or '.join(unscored)}: not scored, why",
+    )  # fmt: skip
+
+
+def _scored_or_told_why(score: str, of: str, unscored: tuple[str, ...]) -> RowRule:
+    codes = ", ".join(f"'{code}'" for code in unscored)
+    return RowRule(
+        id=f"{score}_against_band", offends=f"({score} is null) <> ({of}_band in ({codes}))",
+        because=f"a customer either has a score or a band that says why not, one of {list(unscored)}",
+    )  # fmt: skip
+
+
+CHURN_UNSCORED, VALUE_UNSCORED = (NEW, GONE), (NEW,)
 
 
 CHURN = Table(
@@ -67,11 +91,12 @@ CHURN = Table(
     key=("customer_key", "as_of_date", "model_version"), write=Write.REPLACE, date="as_of_date", partition_by=("month",),
     columns=(
         *_KEYS,
-        Column(name="churn_probability", type="double", description="Calibrated probability of no customer-initiated transaction from 31 to 120 days after the date",
-               unit="probability", nullable=False, minimum=0, maximum=1, sensitivity=Sensitivity.C2),
-        _band("churn"),
+        Column(name="churn_probability", type="double", description="Calibrated probability of no customer-initiated transaction from 31 to 120 days after the date; null: not scored",
+               unit="probability", minimum=0, maximum=1, sensitivity=Sensitivity.C2),
+        _band("churn", CHURN_UNSCORED),
         *_REASONS,
     ),
+    rules=(_scored_or_told_why("churn_probability", "churn", CHURN_UNSCORED),),
 )  # fmt: skip
 
 VALUE = Table(
@@ -79,13 +104,14 @@ VALUE = Table(
     key=("customer_key", "as_of_date", "model_version"), write=Write.REPLACE, date="as_of_date", partition_by=("month",),
     columns=(
         *_KEYS,
-        Column(name="value_12m", type="double", description="Expected margin over the 365 days after the date; may be negative",
-               unit="base currency", nullable=False, sensitivity=Sensitivity.C2),
-        _band("value"),
+        Column(name="value_12m", type="double", description="Expected margin over the 365 days after the date; may be negative; null: not scored",
+               unit="base currency", sensitivity=Sensitivity.C2),
+        _band("value", VALUE_UNSCORED),
         *_REASONS,
     ),
     rules=(
         RowRule(id="value_12m_not_finite", offends="isnan(value_12m) or abs(value_12m) = double('Infinity')", because="an expected margin is a finite amount"),
+        _scored_or_told_why("value_12m", "value", VALUE_UNSCORED),
     ),
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from expectations.contracts.features import CHURN_INACTIVE_90D
+from expectations.contracts.scores import GONE, NEW
 from features.labelling import Eligible, Label
 
 SPEC = Label(
@@ -11,8 +12,10 @@ SPEC = Label(
     observation_days=365, gap_days=30, outcome_days=90,
     outcome="case when transaction_initiated_count_90d = 0 then 1 else 0 end",
     eligible=(
-        Eligible(when="datediff(as_of_date, customer_opened_on) >= 90", otherwise="a customer for less than 90 days"),
-        Eligible(when="transaction_initiated_count_90d > 0", otherwise="no transaction in the last 90 days: gone already"),
+        Eligible(when="datediff(as_of_date, customer_opened_on) >= 90", stored="tenure__tenure_days >= 90",
+                 otherwise="a customer for less than 90 days", band=NEW),
+        Eligible(when="transaction_initiated_count_90d > 0", stored="activity__txn_count_90d > 0",
+                 otherwise="no transaction in the last 90 days: gone already", band=GONE),
     ),
     table=CHURN_INACTIVE_90D,
 )  # fmt: skip

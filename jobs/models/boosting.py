@@ -91,6 +91,8 @@ def contributions(booster: Booster, values: Numbers) -> tuple[Numbers, float]:
     """Exact tree contributions (path-dependent SHAP) rows × features, and the base value; a row's sum plus base is its raw score."""
     import xgboost
 
+    rows, features = values.shape
     data = xgboost.DMatrix(values, feature_names=booster.feature_names)
-    found = np.asarray(booster.predict(data, pred_contribs=True), dtype=np.float64)
+    # The library forgets the columns of no rows.
+    found = np.asarray(booster.predict(data, pred_contribs=True), dtype=np.float64).reshape(rows, features + 1)
     return found[:, :-1], float(found[0, -1]) if len(found) else 0.0

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from expectations.contracts.types import Table
+    from features.labelling import Label
     from jobs.models.catalogue import Model
 
 TEXT = "string"
@@ -26,6 +27,11 @@ def usable(model: Model) -> tuple[str, ...]:
         for name, (group, feature) in catalogue.FEATURES.items()
         if model.purpose in feature.purposes and feature.type != TEXT and (not model.groups or group.name in model.groups)
     )
+
+
+def label_of(model: Model) -> Label:
+    """The label that the model learns from; outside its population the model says nothing."""
+    return next(label for label in catalogue.LABELS if label.name == model.label)
 
 
 @cache

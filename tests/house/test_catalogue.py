@@ -6,10 +6,12 @@ import re
 
 import pytest
 
+from expectations.contracts.scores import BAND_LEGEND, BANDS
 from features import catalogue
 from features.catalogue import FEATURES, GROUPS, LABELS, SEGMENTATIONS, SOURCES
 from features.spec import LONGEST_WINDOW, PURPOSES, Empty, digest_of
 from features.spine import CUSTOMER_ATTRIBUTES
+from jobs.models.catalogue import MODELS
 
 FUNCTIONS = {
     "case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "nullif", "coalesce", "greatest", "least", "ln", "cast", "as", "int", "bigint",
@@ -90,6 +92,20 @@ def test_segments_and_labels_speak_of_what_exists():
         assert words(" ".join((label.outcome, *label.conditions))) <= found | {"as_of_date", "customer_opened_on"}
         assert label.observation_days > 0
         assert label.outcome_days > 0
+
+
+@pytest.mark.parametrize("label", LABELS, ids=lambda label: label.name)
+def test_a_score_leaves_out_whom_the_label_leaves_out(label):
+    """Eligibility is said twice, over measures and over stored features: spelt out, the second is the first."""
+    for condition in label.eligible:
+        assert re.sub(r"\b[a-z_]+?__\w+", lambda name: FEATURES[name[0]][1].sql, condition.stored) == condition.when
+    models = [model for model in MODELS if model.label == label.name]
+    assert models
+    for model in models:
+        bands = next(column.one_of for column in model.scores.columns if column.name == model.band)
+        assert bands == (*BANDS, *(condition.band for condition in label.eligible))
+        assert set(bands) <= set(BAND_LEGEND)
+        assert all(model.purpose in FEATURES[name][1].purposes for name in label.features)
 
 
 def test_the_hash_of_a_group_follows_its_meaning():

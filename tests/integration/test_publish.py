@@ -101,8 +101,10 @@ class Bank:
         self.lay(features.SEGMENT_MEMBERSHIP, [{"customer_key": key, **one} for key in keys for one in (image, risk)])
 
     def scores(self, rows: list[tuple[date, int]], chance: float) -> None:
+        """Everybody alike, but Bo, who has left already."""
         told = {"model_version": "0001", "churn_probability": chance, "churn_band": "low", "reason_1": "credit", "reason_2": "recency"}
-        self.lay(scores.CHURN, [self._row(day, key, **told) for day, key in rows])
+        gone = {"model_version": "0001", "churn_band": "gone"}
+        self.lay(scores.CHURN, [self._row(day, key, **(gone if key == BO else told)) for day, key in rows])
 
     @staticmethod
     def _row(day: date, key: int, **facts: Any) -> dict[str, Any]:
@@ -173,6 +175,11 @@ def test_a_row_says_who_what_and_whether(first: Bank) -> None:
     assert anna["value_12m"] is None
     assert (anna["consent_marketing"], anna["optin_sms"], anna["optin_call"]) == (True, True, False)
     assert (anna["suppress_reason"], anna["marketable_flag"]) == ([], True)
+
+
+def test_who_has_left_already_is_published_without_a_chance(first: Bank) -> None:
+    bo = first.customers()[BO]
+    assert (bo["churn_probability"], bo["churn_band"], bo["churn_reason_1"], bo["churn_model_version"]) == (None, "gone", None, "0001")
 
 
 def test_early_warnings_do_not_leave(first: Bank) -> None:

@@ -20,15 +20,16 @@ from features import catalogue
 from jobs import score, tables, tracking, train
 from jobs.context import JobContext, Request, new_run_id, now
 from jobs.errors import ConfigurationError, GateError, UsageError
-from jobs.models import boosting
+from jobs.models import boosting, used
 from jobs.models.catalogue import CHURN as CHURN_MODEL
 from jobs.models.catalogue import VALUE as VALUE_MODEL
 from jobs.models.catalogue import Model
-from jobs.training_set import draw, label_of
+from jobs.training_set import draw
 
 CUSTOMERS = 500
-# The groups that hold the planted features and the plain rules: the other nine would only take time.
-GROUPS = ("tenure", "dormancy", "value")
+# The groups that hold the planted features, the plain rules and who is eligible: the others would only take time.
+GROUPS = ("tenure", "dormancy", "value", "activity")
+GONE, NEW = 2, 3
 CHURN, VALUE = replace(CHURN_MODEL, groups=GROUPS), replace(VALUE_MODEL, groups=GROUPS)
 # 12 month-ends to train and calibrate, and the test at the end of the year after the last of them
 MONTHS = [*(date(2023, month, 1) - timedelta(days=1) for month in range(2, 13)), date(2023, 12, 31), date(2024, 12, 31)]
@@ -40,6 +41,8 @@ def known() -> pd.DataFrame:
     random = np.random.default_rng(5)
     rows = pd.DataFrame([(key, day) for day in MONTHS for key in range(1, CUSTOMERS + 1)], columns=["customer_key", "as_of_date"])
     rows["dormancy__dormant_days"] = random.integers(0, 90, len(rows))
+    rows["tenure__tenure_days"] = np.where(rows["customer_key"] == NEW, 89, 90)
+    rows["activity__txn_count_90d"] = np.where(rows["customer_key"] == GONE, 0, 1)
     rows["value__margin_12m"] = np.round(random.standard_t(3, len(rows)) * 300 + 400, 2)
     leaves = random.random(len(rows)) < 1 / (1 + np.exp(6 - rows["dormancy__dormant_days"] / 12))
     earns = (90 * rows["value__margin_12m"] + random.normal(0, 5000, len(rows))).round()  # minor units
@@ -64,7 +67,7 @@ def plant_labels(context: JobContext, model: Model, rows: pd.DataFrame) -> None:
     planted = frame.withColumns(
         {"is_eligible": F.col("customer_key") != 1, "is_censored": F.lit(False), "reason": F.lit(None).cast("string")}
     )
-    table = label_of(model).table
+    table = used.label_of(model).table
     tables.replace(context, table, planted.select(*[column.name for column in table.columns]), where="true")
 
 
@@ -142,8 +145,9 @@ def test_a_repeated_training_is_the_same_version(churn: dict, context_of: Callab
 
 def test_every_customer_is_scored_with_band_and_reasons(churn: dict, context_of: Callable[..., JobContext]) -> None:
     report = score.score(context_of("score", "churn", MONTHS[-1]))
-    stored = tables.read(context_of("read", ""), CHURN.scores).toPandas()
-    assert report.rows["rows_in"] == len(stored) == CUSTOMERS
+    everybody = tables.read(context_of("read", ""), CHURN.scores)
+    assert report.rows["rows_in"] == everybody.count() == CUSTOMERS
+    stored = everybody.where(~F.col("customer_key").isin(GONE, NEW)).toPandas()
     assert set(stored["model_version"]) == {"0001"}
     assert stored["churn_probability"].between(0, 1).all()
     assert sum(report.figures["bands"].values()) == CUSTOMERS
@@ -151,6 +155,15 @@ def test_every_customer_is_scored_with_band_and_reasons(churn: dict, context_of:
     likely = stored.sort_values("churn_probability", ascending=False).head(25)
     assert quiet.loc[likely["customer_key"]].min() > 60
     assert set(likely["reason_1"]) == {"recency"}
+
+
+def test_who_is_outside_the_population_of_the_label_has_a_band_that_says_why(churn: dict, context_of: Callable[..., JobContext]) -> None:
+    report = score.score(context_of("score", "churn", MONTHS[-1]))
+    stored = tables.read(context_of("read", ""), CHURN.scores).where(F.col("customer_key").isin(GONE, NEW)).collect()
+    # null, not NaN, which a filter by probability would take for the highest
+    told = {row["customer_key"]: (row["churn_band"], row["churn_probability"], row["reason_1"]) for row in stored}
+    assert told == {GONE: ("gone", None, None), NEW: ("new", None, None)}
+    assert (report.figures["bands"]["gone"], report.figures["bands"]["new"]) == (1, 1)
 
 
 def test_scoring_again_writes_nothing(churn: dict, context_of: Callable[..., JobContext]) -> None:
@@ -214,8 +227,6 @@ def test_a_model_of_another_name_is_a_wrong_call(churn: dict, home: Settings) ->
 
 
 def test_a_feature_that_means_something_else_is_refused_by_name(churn: dict, home: Settings) -> None:
-    from jobs.models import used
-
     facts = dict(tracking.load(home, tracking.champion(home, "churn")).facts)
     used.refuse_changed("models:/churn/1", facts)
     changed = {**facts, "spec_hashes": {**facts["spec_hashes"], "value__margin_12m": "0000"}}

@@ -14,6 +14,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from expectations.contracts.scores import REASON_CODES, REASONS
 from features import catalogue as feature_catalogue
+from jobs import score
 from jobs.errors import UsageError
 from jobs.models import boosting, calibration, catalogue, gate, metrics, reasons, scorer, training, used
 
@@ -86,6 +87,19 @@ def test_an_explained_score_is_the_predicted_one(either: scorer.Scorer) -> None:
     assert explained.index.equals(frame.index)
     # a hundredth of the currency, a millionth of a chance
     assert np.allclose(explained[either.model.score], either.predict(frame), rtol=1e-5, atol=0.6 * 10**-either.model.decimals)
+
+
+def test_a_batch_scores_the_eligible_and_says_why_not_of_the_others(either: scorer.Scorer) -> None:
+    frame = bank(4, 9, either.model).assign(customer_key=range(4), as_of_date="2026-01-31", unscored=[None, "new", None, "new"])
+    outside = frame.assign(unscored="new")
+    mixed, nobody = score.batches(either, "0001")(iter([frame, outside]))
+    assert list(mixed.columns) == [column.name for column in either.model.scores.columns]
+    within = mixed.loc[[0, 2]].set_index(frame.index[[0, 2]])
+    pd.testing.assert_series_equal(within[either.model.score], either.explained(frame)[either.model.score].loc[[0, 2]])
+    assert set(within[either.model.band]) <= {"high", "medium", "low"}
+    for others in (mixed.loc[[1, 3]], nobody):
+        assert set(others[either.model.band]) == {"new"}
+        assert others[[either.model.score, "reason_1", "reason_2", "reason_3"]].isna().all(axis=None)
 
 
 def test_a_reloaded_scorer_gives_the_same_scores(either: scorer.Scorer, tmp_path: Path) -> None:
