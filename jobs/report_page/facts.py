@@ -36,6 +36,7 @@ class Facts:
     moves: list[Row] = field(default_factory=list)
     churn_bins: list[Row] = field(default_factory=list)
     leaving: list[Row] = field(default_factory=list)
+    unscored: list[Row] = field(default_factory=list)
     bands: list[Row] = field(default_factory=list)
     publications: list[Row] = field(default_factory=list)
     customers: int = 0
@@ -88,6 +89,7 @@ def gather(settings: Settings, since: date, until: date) -> Facts:
         moves=warehouse.rows(MOVES, features.SEGMENT_DAILY, until=until),
         churn_bins=warehouse.rows(CHURN_BINS, scores.CHURN, **period),
         bands=warehouse.rows(BANDS, scores.CHURN, **period),
+        unscored=warehouse.rows(UNSCORED, scores.CHURN, **period),
         leaving=_leaving(warehouse, since, until),
         publications=warehouse.rows(PUBLICATIONS, ops.PUBLISH_LOG, **ours) if runs else [],
         customers=last,
@@ -187,27 +189,33 @@ select coalesce(b.scheme, a.scheme) as scheme, b.segment as before, a.segment as
 from before b full join after a on b.customer_key = a.customer_key and b.scheme = a.scheme group by all order by all
 """
 
-# The model and date that were scored last.
-_SCORED = """
+# The model and date that were scored last; whom the model does not score has a band, but no probability.
+_NEWEST = """
 with newest as (select max(as_of_date) as day from scores_churn where as_of_date between $since and $until),
-     scored as (select c.* from scores_churn c join newest on c.as_of_date = newest.day
-                where model_version = (select max(model_version) from scores_churn join newest on as_of_date = day))
+     everybody as (select c.* from scores_churn c join newest on c.as_of_date = newest.day
+                where model_version = (select max(model_version) from scores_churn join newest on as_of_date = day)),
+     scored as (select * from everybody where churn_probability is not null)
 """
 
 # Grain: bin of 2.5 points of probability.
 CHURN_BINS = (
-    _SCORED + "select least(floor(churn_probability * 40), 39)::int as bin, count(*) as customers from scored group by bin order by bin"
+    _NEWEST + "select least(floor(churn_probability * 40), 39)::int as bin, count(*) as customers from scored group by bin order by bin"
 )
 
 # Grain: band × strongest reason.
-BANDS = _SCORED + (
+BANDS = _NEWEST + (
     "select churn_band as band, coalesce(reason_1, 'other') as reason, count(*) as customers, avg(churn_probability) as mean, "
     "any_value(as_of_date) as as_of_date, any_value(model_version) as model_version from scored group by band, reason order by band, customers desc"
 )  # fmt: skip
 
-LEAVING = _SCORED + (
+LEAVING = _NEWEST + (
     "select customer_key, churn_probability, churn_band, reason_1, reason_2, reason_3, as_of_date, model_version from scored "
     "order by churn_probability desc, customer_key limit $rows"
+)  # fmt: skip
+
+# Grain: band of customers without a score.
+UNSCORED = _NEWEST + (
+    "select churn_band as band, count(*) as customers from everybody where churn_probability is null group by band order by band"
 )  # fmt: skip
 
 PUBLICATIONS = "select * from ops_publish_log where list_contains($runs, run_id) order by finished_at, published_table"

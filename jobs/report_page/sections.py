@@ -23,6 +23,7 @@ SEVERITIES = {"quarantine": "set aside 隔离", "warn": "warned 告警", "stop":
 REASON_NAMES = {reason.code: f"{reason.title} {reason.title_zh}" for reason in REASONS}
 SPLITS = {"train": "Trained 训练", "calibrate": "calibrated 校准", "test": "tested 测试"}
 BAND_NAMES = {"high": "high 高", "medium": "medium 中", "low": "low 低"}
+UNSCORED_NAMES = {"gone": "gone already 已流失", "new": "too new to be judged 新客户"}
 BAND_COLOURS = {"high": "bad", "medium": "warn", "low": "good"}
 
 
@@ -251,6 +252,7 @@ def churn(facts: Facts) -> dict[str, Any] | None:
             x_format=svg.percent, high=highest / 40,
         ),
         "reasons": _reasons(facts.bands),
+        "unscored": _unscored(facts.unscored),
         "customers": [_customer(row) for row in facts.leaving],
     }  # fmt: skip
 
@@ -264,6 +266,12 @@ def _reasons(bands: Sequence[Row]) -> Markup:
         parts = [(held.get(band, 0), BAND_COLOURS[band], f"{BAND_NAMES[band]}: {held.get(band, 0):,}") for band in BAND_NAMES]
         rows.append(Bar(label=_named(code), parts=parts, note=f"{sum(held.values()):,}"))
     return charts.bars(rows, label="Strongest reasons by band")
+
+
+def _unscored(rows: Sequence[Row]) -> str:
+    """How many are left out, and why; nothing where everybody is scored."""
+    parts = [f"{row['customers']:,} {UNSCORED_NAMES[row['band']]}" for row in rows]
+    return f"Left out, as the model says nothing about them: {', '.join(parts)}." if parts else ""
 
 
 def _customer(row: Row) -> dict[str, Any]:

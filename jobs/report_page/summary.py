@@ -38,6 +38,7 @@ def summary(facts: Facts, *, source: str, environment: str, measured: Mapping[st
             band: sum(row["customers"] for row in facts.bands if row["band"] == band)
             for band in sorted({row["band"] for row in facts.bands})
         },
+        "unscored": {row["band"]: row["customers"] for row in facts.unscored},
         "publications": [publication(row) for row in facts.publications],
     }
 

@@ -125,9 +125,16 @@ def warehouse(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Settings:
             "model_version": "0001",
             "churn_probability": chance,
             "churn_band": band,
-            "reason_1": "recency",
+            "reason_1": None if chance is None else "recency",
         }
-        for key, chance, band in ((1, 0.9, "high"), (2, 0.01, "low"), (-1, 0.5, "high"))
+        for key, chance, band in (
+            (1, 0.9, "high"),
+            (2, 0.01, "low"),
+            (-1, 0.5, "high"),
+            (3, None, "gone"),
+            (4, None, "new"),
+            (5, None, "gone"),
+        )
     ]
     tables.replace(context, scores.CHURN, _frame(context, scores.CHURN, scored), where="true")
     return settings
@@ -144,7 +151,7 @@ def test_summary_adds_up(warehouse: Settings) -> None:
     }  # fmt: skip
     assert told["segments"] == {"as_of": "2026-01-02", "asset_tier": {"affluent": 2, "mass": 2}}
     assert told["models"]["churn"]["metrics"] == {"auc": 0.83}
-    assert told["scored"] == {"high": 2, "low": 1}
+    assert (told["scored"], told["unscored"]) == ({"high": 2, "low": 1}, {"gone": 2, "new": 1})
     assert told["customers"] == 4
 
 
@@ -248,6 +255,13 @@ def test_the_likeliest_come_first_with_pseudonyms(warehouse: Settings) -> None:
     found = facts.gather(warehouse, FIRST, LAST)
     assert [(row["customer_key"], row["churn_probability"]) for row in found.leaving] == [(1, 0.9), (-1, 0.5), (2, 0.01)]
     assert "ffffffffffffffff" in report.render(found, summary.summary(found, source="bank", environment="ci"))
+
+
+def test_who_is_not_scored_is_left_out_and_counted(warehouse: Settings) -> None:
+    found = facts.gather(warehouse, FIRST, LAST)
+    assert sum(row["customers"] for row in found.churn_bins) == 3
+    page = report.render(found, summary.summary(found, source="bank", environment="ci"))
+    assert "Left out, as the model says nothing about them: 2 gone already 已流失, 1 too new to be judged 新客户." in page
 
 
 def test_the_page_needs_nothing_from_outside(warehouse: Settings) -> None:
