@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
+from jobs.errors import ChainBrokenError
 from jobs.report_page import console
 from tests.fixtures.home import ROOT, Home
 
@@ -102,6 +105,20 @@ def test_a_second_demo_changes_nothing(bank: Ran) -> None:
     assert "nothing to do" in said
     assert set(console.lines(bank.summary)) <= set(said.splitlines())
     assert bank.versions() == before
+
+
+def test_a_demo_of_which_a_task_fails_says_which_and_ends_non_zero(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "account.asc").write_text("not;the;header\n", encoding="utf-8")
+    demo = (sys.executable, "-m", "jobs", "demo", "--source", "berka", "--data", str(data))
+    kept = {name: value for name, value in os.environ.items() if name != "KEQUN_ENV"}
+    ran = subprocess.run(demo, cwd=ROOT, env={**kept, "KEQUN_HOME": str(tmp_path / "home")}, capture_output=True, text=True, check=False)
+    assert ran.returncode == ChainBrokenError.exit_code == 1
+    assert "the task [reference.ingest] of [kequn_history]" in ran.stderr
+    assert "[account.asc]" in ran.stderr  # what the task itself said
+    assert "Airflow ends" in ran.stdout
+    assert not (tmp_path / "home" / "reports").exists()
 
 
 @pytest.mark.full
