@@ -1,4 +1,4 @@
-"""The local Airflow: start it, end it, look at it, ask for runs, find and run the dates that are missing."""
+"""The local Airflow: start it, end it, look at it, ask for runs, load dates again, find and run those that are missing."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     post = below.add_parser("post", help="ask for a run of a DAG for a business date")
     post.add_argument("dag", choices=[name for name in chain.DAGS if name != chain.HISTORY], metavar="DAG", help=", ".join(chain.DAGS))
     post.add_argument("date", metavar="DATE")
+    backfill = below.add_parser("backfill", help="a DAG's runs for a range of dates, one after the other, by Airflow's own command")
+    backfill.add_argument("dag", choices=chain.PRODUCERS, metavar="DAG", help=", ".join(chain.PRODUCERS))
+    backfill.add_argument("--from", dest="since", required=True, metavar="DATE")
+    backfill.add_argument("--to", dest="until", required=True, metavar="DATE")
+    backfill.add_argument(
+        "--reprocess-behavior", default="none", choices=("none", "completed", "failed"), help="dates with a run that are run again"
+    )
     missing = below.add_parser("missing", help="dates that a DAG of the nightly chain has not finished")
     missing.add_argument("--from", dest="since", required=True, metavar="DATE")
     missing.add_argument("--to", dest="until", required=True, metavar="DATE")
@@ -48,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         case "post":
             posted = house.airflow.post(arguments.dag, key=str(parse_date(arguments.date)))
             print(f"{posted.dag_id} {posted.key}: {posted.state} as [{posted.run_id}]")
+        case "backfill":
+            return _backfill(house, arguments)
         case "missing":
             _missing(house.airflow, parse_date(arguments.since), parse_date(arguments.until), trigger=arguments.trigger)
         case _:
@@ -83,6 +92,14 @@ def _status(house: House) -> None:
         for latest in house.airflow.runs(dag_id, limit=LATEST):
             print(f"{dag_id:<18} {latest.key or latest.run_id:<12} {latest.state:<8} {latest.seconds or 0:7.1f} s")
     print(f"Airflow  http://localhost:{house.port('api-server')}")
+
+
+def _backfill(house: House, arguments: argparse.Namespace) -> int:
+    """What Airflow's command ends with. It only asks for the runs, which the other DAGs of the chain follow."""
+    dates = ("--from-date", str(parse_date(arguments.since)), "--to-date", str(parse_date(arguments.until)))
+    # A backfill has a limit of its own beside the DAG's: without it dates would run side by side.
+    in_turn = ("--max-active-runs", "1", "--reprocess-behavior", arguments.reprocess_behavior)
+    return services.call(house, "backfill", "create", "--dag-id", arguments.dag, *dates, *in_turn)
 
 
 def days(since: date, until: date) -> Iterator[date]:

@@ -15,6 +15,9 @@ RUN_BY = {
     "make up": "tests/e2e/test_airflow.py: fixture told",
     "make status": "tests/e2e/test_airflow.py: fixture told",
     "make down": "tests/e2e/test_airflow.py: fixture told",
+    ".venv/bin/kequn airflow backfill kequn_ingest --from 2025-12-01 --to 2025-12-02": (
+        "tests/e2e/test_airflow.py: test_a_backfill_runs_its_dates_one_after_the_other"
+    ),
     "make demo SOURCE=berka DATA=../shared/data/berka": "tests/e2e/test_demo.py: test_berka_by_the_same_dags",
     "make help": "test_help_lists_every_target",
     ".venv/bin/kequn features search login": "test_the_catalogue_can_be_looked_through",
@@ -45,7 +48,7 @@ def test_make_test_is_what_ci_runs() -> None:
 
 
 def test_the_catalogue_can_be_looked_through() -> None:
-    for command in (command for command in RUN_BY if command.startswith(".venv/bin/kequn ")):
+    for command in (command for command in RUN_BY if command.startswith(".venv/bin/kequn features ")):
         words = [str(Path(sys.executable).with_name("kequn")), *command.split()[1:]]
         shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert "channels__login_gap_days" in shown
