@@ -56,8 +56,8 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobContext:
-    """A request being carried out: one session, one run id, one generation.
+class RunContext:
+    """A request being carried out, one run id, one generation: enough to record facts, without a session.
 
     stands_on: digest of the inputs and the code, part of what makes a repeated write the same one; empty outside the
     runner. begun: transactions begun by this process, kept by jobs.writes_commit.
@@ -65,7 +65,6 @@ class JobContext:
 
     settings: Settings
     request: Request
-    spark: SparkSession
     run_id: str
     generation: int
     started_at: datetime
@@ -75,6 +74,13 @@ class JobContext:
     @property
     def as_of(self) -> date:
         return self.request.until
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobContext(RunContext):
+    """What a job is given: the run, and its session."""
+
+    spark: SparkSession
 
 
 @dataclass(frozen=True, kw_only=True)

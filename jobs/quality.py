@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from conf.settings import Settings
     from expectations.contracts.types import RowRule, Table
-    from jobs.context import JobContext
+    from jobs.context import RunContext
     from jobs.tables import Written
 
 COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
@@ -195,7 +195,7 @@ def _show(context: Any, result: ExpectationSuiteValidationResult, partition: str
     context.validation_results_store.set(key, result)
 
 
-def record(context: JobContext, outcomes: Sequence[Outcome], *, part: str = "") -> Written:
+def record(context: RunContext, outcomes: Sequence[Outcome], *, part: str = "") -> Written:
     """Append outcomes to ops.quality_result."""
     request, finished_at = context.request, now()
     rows = [

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from expectations.contracts.types import Table
-    from jobs.context import JobContext
+    from jobs.context import JobContext, RunContext
 
 CONFS = {
     "txnAppId": "spark.databricks.delta.write.txnAppId",
@@ -80,7 +80,7 @@ def as_counts(written: Written) -> dict[str, Any]:
 # --- tables and their layout --------------------------------------------------------------------------------------
 
 
-def create(context: JobContext, table: Table) -> None:
+def create(context: RunContext, table: Table) -> None:
     """Create the table as its contract says, if it is not there.
 
     By the log's own writer, without Spark: an empty table is one small file, for which Spark takes a second.
@@ -193,7 +193,7 @@ def append_rows(context: JobContext, table: Table, frame: DataFrame, signed: Map
     writer.save(location(context.settings, table))
 
 
-def append_arrow(context: JobContext, table: Table, rows: pa.Table, signed: Mapping[str, str]) -> None:
+def append_arrow(context: RunContext, table: Table, rows: pa.Table, signed: Mapping[str, str]) -> None:
     """Append rows that are in this process, in the contract's columns, without Spark."""
     write_deltalake(
         location(context.settings, table), rows, mode="append", writer_properties=WriterProperties(compression="ZSTD"),
@@ -207,7 +207,7 @@ def append_arrow(context: JobContext, table: Table, rows: pa.Table, signed: Mapp
 # --- exactly once -------------------------------------------------------------------------------------------------
 
 
-def app_id(context: JobContext, table: Table, part: str) -> str:
+def app_id(context: RunContext, table: Table, part: str) -> str:
     request = context.request
     return f"{table.full_name}|{request.job}|{request.scope}|{request.partition}|{part}|{context.stands_on}"
 
@@ -217,7 +217,7 @@ def expect(table: Table, write: Write) -> None:
         raise InvariantError(f"[{table.full_name}] is written as [{table.write}], not as [{write}]")
 
 
-def once(context: JobContext, table: Table, write: Write, *, part: str, work: Callable[[str], Written]) -> Written:
+def once(context: RunContext, table: Table, write: Write, *, part: str, work: Callable[[str], Written]) -> Written:
     """Create the table and do the write `work(app)`, unless an earlier attempt of this run has committed it already.
 
     part tells several writes of one run to the same table apart; without it the second would pass for a repetition.
@@ -233,20 +233,20 @@ def once(context: JobContext, table: Table, write: Write, *, part: str, work: Ca
     return work(app)
 
 
-def _earlier(context: JobContext, table: Table, app: str) -> Written:
+def _earlier(context: RunContext, table: Table, app: str) -> Written:
     """What the earlier attempt wrote, from its commit's note. A note that has left the log leaves the counts at nought."""
     note = next((note for note in commits(context.settings, table) if note.get("app") == app), {})
     return _from_note(context, table, note)
 
 
-def _from_note(context: JobContext, table: Table, note: Mapping[str, Any]) -> Written:
+def _from_note(context: RunContext, table: Table, note: Mapping[str, Any]) -> Written:
     counted = {
         name: note[name] for name in ("rows_in", "inserted", "updated", "unchanged", "removed", "first_date", "by_start") if name in note
     }
     return Written(table=table.full_name, version=note.get("version", version(context.settings, table)), **counted)
 
 
-def commit(context: JobContext, table: Table, app: str, counted: Mapping[str, Any], write: Callable[[Mapping[str, str]], None]) -> Written:
+def commit(context: RunContext, table: Table, app: str, counted: Mapping[str, Any], write: Callable[[Mapping[str, str]], None]) -> Written:
     """Do one exactly-once commit and read back what the log then says.
 
     `write` is given the options of a Delta writer that sign its commit: the transaction, and a note with the counts.
@@ -257,7 +257,7 @@ def commit(context: JobContext, table: Table, app: str, counted: Mapping[str, An
     return committed(context, table, app)
 
 
-def note_of(context: JobContext, app: str, counted: Mapping[str, Any]) -> dict[str, Any]:
+def note_of(context: RunContext, app: str, counted: Mapping[str, Any]) -> dict[str, Any]:
     """What a commit says of itself."""
     request = context.request
     return {
@@ -266,7 +266,7 @@ def note_of(context: JobContext, app: str, counted: Mapping[str, Any]) -> dict[s
     }  # fmt: skip
 
 
-def committed(context: JobContext, table: Table, app: str) -> Written:
+def committed(context: RunContext, table: Table, app: str) -> Written:
     """What this run's commit says. Raises InvariantError when the log holds none."""
     for note in commits(context.settings, table):
         if (note.get("app"), note.get("generation")) == (app, context.generation):
@@ -288,18 +288,18 @@ def signing(spark: SparkSession, signed: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def explained(context: JobContext, table: Table) -> Iterator[None]:
+def explained(context: RunContext, table: Table) -> Iterator[None]:
     try:
         yield
     except Exception as error:
         raise explained_failure(error, context, table) from error
 
 
-def unchanged(context: JobContext, table: Table, rows: int) -> Written:
+def unchanged(context: RunContext, table: Table, rows: int) -> Written:
     return Written(table=table.full_name, version=version(context.settings, table), rows_in=rows, unchanged=rows)
 
 
-def explained_failure(error: Exception, context: JobContext, table: Table) -> Exception:
+def explained_failure(error: Exception, context: RunContext, table: Table) -> Exception:
     """Delta's and the file system's failures as the kinds that a scheduler knows; others unchanged."""
     text = f"{type(error).__name__} {error}"
     if CONFLICT.search(text):

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from expectations.contracts.types import Table
-    from jobs.context import JobContext
+    from jobs.context import RunContext
 
 
-def record(context: JobContext, table: Table, rows: Sequence[tuple[Any, ...]], *, part: str = "") -> Written:
+def record(context: RunContext, table: Table, rows: Sequence[tuple[Any, ...]], *, part: str = "") -> Written:
     """Append rows (values in the contract's order), exactly once per generation.
 
     Without Spark, which takes two seconds for a handful of rows: every job ends with some.
@@ -23,7 +23,7 @@ def record(context: JobContext, table: Table, rows: Sequence[tuple[Any, ...]], *
     return once(context, table, Write.APPEND, part=part, work=lambda app: _record(context, table, rows, app))
 
 
-def _record(context: JobContext, table: Table, rows: Sequence[tuple[Any, ...]], app: str) -> Written:
+def _record(context: RunContext, table: Table, rows: Sequence[tuple[Any, ...]], app: str) -> Written:
     import pyarrow as pa
 
     if not rows:

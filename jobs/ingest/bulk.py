@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs import frames
-from jobs.errors import ConfigurationError, DataRejectedError, InputNotReadyError
+from jobs.errors import ConfigurationError, InputNotReadyError
 from jobs.ingest import reading
 from jobs.ingest.expressions import RAW
 from jobs.ingest.files import different_columns
 from jobs.ingest.landing import Delivery, LandedFile
 from jobs.ingest.reading import AT, BLOCK, CORRUPT, FILE, PLACE
+from jobs.ingest.refusal import Breach, DeliveryRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,8 @@ def _check_header(path: Path, content: bytes, table: BulkTable) -> None:
     delivered = [name.strip().strip('"') for name in first.split(table.separator)]
     problems = different_columns(delivered, table.columns)
     if problems:
-        raise DataRejectedError(f"[{path.name}]: {'; '.join(problems)}")
+        breaches = [Breach(rule=rule, said=f"[{path.name}]: {said}") for rule, said in problems]
+        raise DeliveryRejectedError("; ".join(one.said for one in breaches), breaches)
 
 
 def delivered(context: JobContext, order: Order, name: str, feed: Feed) -> tuple[DataFrame, list[Delivery]]:
@@ -131,9 +133,8 @@ def _check_complete(context: JobContext, mapping: SourceMapping, name: str, feed
     assert feed.bulk is not None
     lines = sum(_lines(path) for table in feed.bulk.of for path in _paths(context.settings.landing, mapping.tables[table]))
     if feed.bulk.of and lines != rows:
-        raise DataRejectedError(
-            f"Feed [{name}] gives [{rows}] rows of [{lines}] lines in {list(feed.bulk.of)}; its query in conf/sources/{mapping.source}.yml loses or doubles rows"
-        )
+        said = f"Feed [{name}] gives [{rows}] rows of [{lines}] lines in {list(feed.bulk.of)}; its query in conf/sources/{mapping.source}.yml loses or doubles rows"
+        raise DeliveryRejectedError(said, [Breach(rule="lines_become_rows", said=said, feed=name)])
 
 
 def _lines(path: Path) -> int:

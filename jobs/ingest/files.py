@@ -8,7 +8,7 @@ import io
 import json
 import re
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,34 +21,42 @@ SPACED_KEY = re.compile(rb'"\s+:')
 FIRST_OF_THREE_BYTES = "\u0800"
 
 
-def problems(file: LandedFile, feed: Feed) -> list[str]:
+class Problem(NamedTuple):
+    """A rule (expectations.landing) that a file breaks, and what was seen."""
+
+    rule: str
+    said: str
+
+
+def problems(file: LandedFile, feed: Feed) -> list[Problem]:
     """What is wrong with the file; empty: nothing."""
     try:
         content = file.path.read_bytes()
     except OSError as error:
-        return [f"the manifest names it, but it can't be read ({error.strerror})"]
+        return [Problem("file_is_there", f"the manifest names it, but it can't be read ({error.strerror})")]
     if len(content) != file.bytes:
-        return [f"has [{len(content)}] bytes, the manifest says [{file.bytes}]"]
+        return [Problem("bytes_match_manifest", f"has [{len(content)}] bytes, the manifest says [{file.bytes}]")]
     digest = hashlib.sha256(content).hexdigest()
     if digest != file.sha256.lower():
-        return [f"has sha256 [{digest[:12]}…], the manifest says [{file.sha256[:12]}…]"]
+        return [Problem("checksum_matches_manifest", f"has sha256 [{digest[:12]}…], the manifest says [{file.sha256[:12]}…]")]
     if feed.format == "parquet":
         return _parquet_problems(content, feed)
     return _text_problems(file, content, feed)
 
 
-def _text_problems(file: LandedFile, content: bytes, feed: Feed) -> list[str]:
+def _text_problems(file: LandedFile, content: bytes, feed: Feed) -> list[Problem]:
     if (feed.compression == "gzip") != file.path.name.endswith(".gz"):
-        return [f"is named so that Spark would read it wrongly: the mapping says compression [{feed.compression}], and .gz must say so too"]
+        said = f"is named so that Spark would read it wrongly: the mapping says compression [{feed.compression}], and .gz must say so too"
+        return [Problem("compression_is_declared", said)]
     if feed.compression == "gzip":
         try:
             content = gzip.decompress(content)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            return [f"is not a whole gzip file ({error})"]
+            return [Problem("file_is_whole", f"is not a whole gzip file ({error})")]
     if content and not content.endswith(b"\n"):
-        return ["ends in the middle of a line: half written"]
+        return [Problem("lines_are_whole", "ends in the middle of a line: half written")]
     if _is_other_encoding(content, feed.encoding):
-        return [f"is written in UTF-8, the mapping says encoding [{feed.encoding}]"]
+        return [Problem("encoding_is_declared", f"is written in UTF-8, the mapping says encoding [{feed.encoding}]")]
     first = content.split(b"\n", 1)[0].decode(feed.encoding, errors="replace").rstrip("\r")
     return _header_problems(first, feed) if feed.format == "csv" else _json_problems(first, feed) or _unknown_keys(content, feed)
 
@@ -64,21 +72,22 @@ def _is_other_encoding(content: bytes, encoding: str) -> bool:
     return max(text, default="") >= FIRST_OF_THREE_BYTES
 
 
-def _header_problems(line: str, feed: Feed) -> list[str]:
+def _header_problems(line: str, feed: Feed) -> list[Problem]:
     delivered = [name.strip().strip('"').lstrip("\ufeff") for name in line.split(feed.separator)]
     return different_columns(delivered, feed.columns)
 
 
-def different_columns(delivered: Sequence[str], expected: Sequence[str]) -> list[str]:
+def different_columns(delivered: Sequence[str], expected: Sequence[str]) -> list[Problem]:
     """Missing, extra, renamed or re-ordered columns, with both lists."""
     if list(delivered) == list(expected):
         return []
     missing, extra = [c for c in expected if c not in delivered], [c for c in delivered if c not in expected]
     what = f"missing {missing}, extra {extra}" if missing or extra else "the order differs"
-    return [f"columns differ ({what}): delivered {list(delivered)}, expected {list(expected)}"]
+    rule = "columns_match_mapping" if missing or extra else "columns_are_in_order"
+    return [Problem(rule, f"columns differ ({what}): delivered {list(delivered)}, expected {list(expected)}")]
 
 
-def _json_problems(line: str, feed: Feed) -> list[str]:
+def _json_problems(line: str, feed: Feed) -> list[Problem]:
     """Keys of the first object, whose order means nothing. A first line that is no object is a row's fault, not the file's."""
     if not line:
         return []
@@ -91,7 +100,7 @@ def _json_problems(line: str, feed: Feed) -> list[str]:
     return different_columns(list(first), feed.columns)
 
 
-def _unknown_keys(content: bytes, feed: Feed) -> list[str]:
+def _unknown_keys(content: bytes, feed: Feed) -> list[Problem]:
     """The first line with keys that no column takes: reading would drop them without a word.
 
     Where all keys are as many as the known ones together, none is unknown: so lines are only taken apart where that differs,
@@ -107,22 +116,23 @@ def _unknown_keys(content: bytes, feed: Feed) -> list[str]:
             continue  # a row's fault
         extra = sorted(set(found) - set(feed.columns)) if isinstance(found, dict) else []
         if extra:
-            return [f"line [{number}] has keys {extra} that no column takes; expected {list(feed.columns)}"]
+            said = f"line [{number}] has keys {extra} that no column takes; expected {list(feed.columns)}"
+            return [Problem("columns_match_mapping", said)]
     return []
 
 
-def _parquet_problems(content: bytes, feed: Feed) -> list[str]:
+def _parquet_problems(content: bytes, feed: Feed) -> list[Problem]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         schema = pq.read_schema(io.BytesIO(content))
     except (pa.ArrowInvalid, OSError) as error:
-        return [f"is not a Parquet file ({error})"]
+        return [Problem("file_is_whole", f"is not a Parquet file ({error})")]
     found = different_columns(schema.names, feed.columns)
     if found:
         return found
     typed = [
         f"{field.name} {field.type}" for field in schema if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
     ]
-    return [f"changed types {typed}; every column is delivered as text"] if typed else []
+    return [Problem("columns_are_text", f"changed types {typed}; every column is delivered as text")] if typed else []

@@ -6,7 +6,6 @@ Nothing is written before every feed of the group has passed.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from expectations.contracts import core, ops
 from jobs import quality
 from jobs.context import JobReport
 from jobs.errors import DataRejectedError, InputNotReadyError
-from jobs.ingest import bulk, conform, coverage, landing, outputs, reading, verdict
+from jobs.ingest import bulk, conform, coverage, landing, outputs, reading, refusal, verdict
 from jobs.ingest import order as orders
 from jobs.runner import Job
 from jobs.threads import side_by_side
@@ -38,7 +37,8 @@ def ingest(context: JobContext) -> JobReport:
     order = orders.order_of(context.settings, context.request)
     _check_reference(context, order)
     reading.prepare(context.spark)
-    delivered = _landed(context, order) | _bulk(context, order)
+    with refusal.told(context, order):
+        delivered = _landed(context, order) | _bulk(context, order)
     importing.join()
     verdicts = side_by_side(partial(_judged, context, order, name, rows, ones) for name, (rows, ones) in delivered.items())
     flat = [one for below in verdicts for one in below]
@@ -85,13 +85,10 @@ def _judged(context: JobContext, order: Order, name: str, rows: DataFrame, deliv
 
 
 def _refuse(context: JobContext, verdicts: Sequence[Verdict], order: Order) -> None:
-    """A refusal is a fact of its own: recorded outside the run, whose next attempt must be free to record again."""
     try:
         verdict.refuse(verdicts, order)
     except DataRejectedError:
-        request = replace(context.request, job=f"{context.request.job}-rejected")
-        rejected = replace(context, request=request, generation=int(context.started_at.timestamp()))
-        quality.record(rejected, [outcome for one in verdicts for outcome in one.outcomes])
+        refusal.record(context, [outcome for one in verdicts for outcome in one.outcomes])
         raise
 
 

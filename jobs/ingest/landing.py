@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from jobs.errors import DataRejectedError, InputNotReadyError
+from jobs.errors import InputNotReadyError
 from jobs.ingest import files
+from jobs.ingest.files import Problem
+from jobs.ingest.refusal import Breach, DeliveryRejectedError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from conf.waivers import Waiver
 
 THREADS = 8
-SHOWN = 12
 
 
 class _File(BaseModel):
@@ -134,18 +135,23 @@ def _delivery(landing: Path, feed: str, day: date, text: bytes) -> Delivery:
     try:
         manifest = _Manifest.model_validate_json(text)
     except ValidationError as error:
-        raise DataRejectedError(f"The manifest [{path}] can't be read: {error}; ask the source to deliver again") from error
+        said = f"The manifest [{path}] can't be read: {error}; ask the source to deliver again"
+        raise _rejected("manifest_is_readable", said, feed=feed, day=day) from error
     if (manifest.feed, manifest.business_date) != (feed, day):
-        raise DataRejectedError(
-            f"The manifest [{path}] is of feed [{manifest.feed}] and date [{manifest.business_date}]; it lies in the wrong folder"
-        )
+        said = f"The manifest [{path}] is of feed [{manifest.feed}] and date [{manifest.business_date}]; it lies in the wrong folder"
+        raise _rejected("manifest_is_in_its_folder", said, feed=feed, day=day)
     if manifest.produced_at.tzinfo is None:
-        raise DataRejectedError(f"The manifest [{path}] says produced_at [{manifest.produced_at}] without a zone; known time needs one")
+        said = f"The manifest [{path}] says produced_at [{manifest.produced_at}] without a zone; known time needs one"
+        raise _rejected("manifest_is_readable", said, feed=feed, day=day)
     return Delivery(
         feed=feed, business_date=day, produced_at=manifest.produced_at, source=manifest.source, rows=manifest.rows,
         control=manifest.control.amount_sum if manifest.control else None, digest=hashlib.sha256(text).hexdigest(),
         files=tuple(LandedFile(path=path.parent / one.name, rows=one.rows, sha256=one.sha256, bytes=one.bytes) for one in manifest.files),
     )  # fmt: skip
+
+
+def _rejected(rule: str, said: str, *, feed: str, day: date) -> DeliveryRejectedError:
+    return DeliveryRejectedError(said, [Breach(rule=rule, said=said, feed=feed, day=day)])
 
 
 def _known_apart(feed: str, deliveries: Sequence[Delivery]) -> None:
@@ -154,9 +160,8 @@ def _known_apart(feed: str, deliveries: Sequence[Delivery]) -> None:
     for delivery in deliveries:
         other = by_instant.setdefault(delivery.produced_at, delivery)
         if other is not delivery:
-            raise DataRejectedError(
-                f"[{other.place}] and [{delivery.place}] both say produced_at [{delivery.produced_at}]; deliveries of [{feed}] must be told apart"
-            )
+            said = f"[{other.place}] and [{delivery.place}] both say produced_at [{delivery.produced_at}]; deliveries of [{feed}] must be told apart"
+            raise _rejected("deliveries_are_told_apart", said, feed=feed, day=delivery.business_date)
 
 
 def digests(deliveries: Mapping[str, Sequence[Delivery]]) -> dict[str, str]:
@@ -174,31 +179,37 @@ def verify(deliveries: Mapping[str, Sequence[Delivery]], feeds: Mapping[str, Fee
     """
     work = [(delivery, feeds[feed]) for feed, ones in deliveries.items() for delivery in ones]
     with ThreadPoolExecutor(THREADS) as pool:
-        problems = [problem for found in pool.map(lambda one: _problems(*one, source=source), work) for problem in found]
-    if problems:
-        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise DataRejectedError(f"Rejected as a whole, nothing landed: {'; '.join(problems[:SHOWN])}{more}")
+        breaches = [breach for found in pool.map(lambda one: _breaches(*one, source=source), work) for breach in found]
+    if breaches:
+        raise DeliveryRejectedError(f"Rejected as a whole, nothing landed: {shortened(breaches)}", breaches)
 
 
-def _problems(delivery: Delivery, feed: Feed, *, source: str) -> list[str]:
+def _breaches(delivery: Delivery, feed: Feed, *, source: str) -> list[Breach]:
+    return [
+        Breach(rule=problem.rule, said=problem.said, feed=delivery.feed, day=delivery.business_date)
+        for problem in _problems(delivery, feed, source=source)
+    ]
+
+
+def _problems(delivery: Delivery, feed: Feed, *, source: str) -> list[Problem]:
     if delivery.source != source:
-        return [f"[{delivery.place}] is a feed of [{delivery.source}], this deployment ingests [{source}]"]
-    problems = [f"[{delivery.place}]: {problem}" for problem in _outline(delivery)]
+        return [Problem("source_is_ours", f"[{delivery.place}] is a feed of [{delivery.source}], this deployment ingests [{source}]")]
+    problems = [Problem(rule, f"[{delivery.place}]: {said}") for rule, said in _outline(delivery)]
     for file in delivery.files:
-        problems += [f"[{delivery.place}/{file.path.name}]: {problem}" for problem in files.problems(file, feed)]
+        problems += [Problem(rule, f"[{delivery.place}/{file.path.name}]: {said}") for rule, said in files.problems(file, feed)]
     return problems
 
 
-def _outline(delivery: Delivery) -> list[str]:
+def _outline(delivery: Delivery) -> list[Problem]:
     """What the manifest says as a whole, against itself and the folder."""
     folder = delivery.files[0].path.parent if delivery.files else None
     problems = []
     if (listed := sum(file.rows for file in delivery.files)) != delivery.rows:
-        problems.append(f"the manifest says [{delivery.rows}] rows, its files add up to [{listed}]")
+        problems.append(Problem("manifest_adds_up", f"the manifest says [{delivery.rows}] rows, its files add up to [{listed}]"))
     if folder is not None:
         named = {file.path.name for file in delivery.files}
         extra = sorted(path.name for path in folder.iterdir() if path.name not in named and path.name[0] not in "._")
-        problems += [f"holds {extra}, which the manifest does not name"] if extra else []
+        problems += [Problem("files_are_named", f"holds {extra}, which the manifest does not name")] if extra else []
     return problems
 
 
@@ -209,4 +220,10 @@ def check_not_empty(deliveries: Mapping[str, Sequence[Delivery]], feeds: Mapping
         for delivery in ones if not delivery.rows and is_working_day(delivery.business_date)
     ]  # fmt: skip
     if empty:
-        raise DataRejectedError(f"Empty on a working day: {described(empty)}; ask the source, or declare may_be_empty in the mapping")
+        raise DeliveryRejectedError(
+            f"Empty on a working day: {described(empty)}; ask the source, or declare may_be_empty in the mapping",
+            [
+                Breach(rule="not_empty_on_a_working_day", said=f"[{feed}/business_date={day}] has no rows", feed=feed, day=day)
+                for feed, day in empty
+            ],
+        )

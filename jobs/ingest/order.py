@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from conf import sources, waivers
 from conf.settings import SettingsError
-from jobs.context import now
+from jobs.context import RunContext, new_run_id, now
 from jobs.errors import ConfigurationError, InputNotReadyError, UsageError
-from jobs.ingest import bulk, landing, plan
+from jobs.ingest import bulk, landing, plan, refusal
 
 if TYPE_CHECKING:
     from datetime import date
@@ -85,7 +85,10 @@ def landed(settings: Settings, order: Order) -> dict[str, list[Delivery]]:
 def fingerprint(settings: Settings, request: Request) -> dict[str, Any]:
     """What a run stands on: digests of the manifests and of the bulk files."""
     order = order_of(settings, request)
-    found: dict[str, Any] = dict(landing.digests(landed(settings, order)))
-    if order.bulk_feeds:
-        found["bulk"] = bulk.digests(settings.landing, order.mapping)
+    # What the run will be known by depends on what is read here.
+    run = RunContext(settings=settings, request=request, run_id=new_run_id(), generation=0, started_at=now())
+    with refusal.told(run, order):
+        found: dict[str, Any] = dict(landing.digests(landed(settings, order)))
+        if order.bulk_feeds:
+            found["bulk"] = bulk.digests(settings.landing, order.mapping)
     return found

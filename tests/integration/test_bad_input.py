@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -20,19 +21,25 @@ from pyspark.sql import functions as F
 from conf import settings as conf
 from conf.settings import Settings
 from expectations.contracts import core, ops
+from expectations.contracts.quarantine import quarantine_table
 from expectations.contracts.types import Table
+from expectations.landing import LANDING_RULES
 from jobs import __main__ as kequn
 from jobs import ledger, tables
-from jobs.context import JobContext, JobReport, Request, new_run_id, now
+from jobs.context import JobContext, JobReport, Request, RunContext, new_run_id, now
 from jobs.errors import DataRejectedError, InputNotReadyError, KequnError
-from jobs.ingest import quarantine
+from jobs.ingest import order as orders
+from jobs.ingest import quarantine, refusal
 from jobs.ingest.job import ingest
+from jobs.ingest.refusal import Breach, DeliveryRejectedError
 from jobs.simulate.bank import simulate
 from jobs.simulate.faults import FAULTS
+from tests.fixtures.landing import REFERENCE, deliver_group
 
 FIRST, END = date(2025, 10, 1), date(2025, 11, 30)
 MONDAY, TUESDAY, WEDNESDAY = date(2025, 12, 1), date(2025, 12, 2), date(2025, 12, 3)
 FACTS = (core.TRANSACTION, core.BALANCE_DAILY)
+TARGETS = {"transactions": "core.transaction", "balances": "core.balance_daily"}
 CODES = {"rejected": (DataRejectedError, 20), "not_ready": (InputNotReadyError, 30)}
 
 # Faults that are found without reading rows: the feed that is broken and what the message must name besides it.
@@ -53,6 +60,21 @@ BEFORE_SPARK = {
         "transactions",
         r"Empty on a working day: transactions \[2025-12-01\]; ask the source, or declare may_be_empty",
     ),
+}
+# The rule that each is recorded under. A delivery that is not there is none: it is asked for again and again.
+BROKEN_BEFORE_SPARK = {
+    "checksum_differs": "checksum_matches_manifest",
+    "feed_of_another_bank": "source_is_ours",
+    "gzip_truncated": "bytes_match_manifest",
+    "gzip_truncated_vouched": "file_is_whole",
+    "encoding_wrong": "lines_are_whole",
+    "column_missing": "columns_match_mapping",
+    "column_extra": "columns_match_mapping",
+    "column_renamed": "columns_match_mapping",
+    "columns_reordered": "columns_are_in_order",
+    "column_type_changed": "columns_are_text",
+    "last_line_half_written": "lines_are_whole",
+    "empty_on_business_day": "not_empty_on_a_working_day",
 }
 # Faults that the batch rules find.
 BY_BATCH_RULES = {"row_count_differs": "row_count_matches_manifest", "decimals_continental": "quarantined_share_is_bearable"}
@@ -83,7 +105,13 @@ class Bank:
         return report
 
     def versions(self) -> dict[str, int]:
-        return {table.full_name: tables.version(self.settings, table) for table in (*core.TABLES, ops.DELIVERY)}
+        """Of all that ingest writes, but the facts about checks."""
+        written = (*core.TABLES, *(quarantine_table(feed) for feed in TARGETS), ops.DELIVERY, ops.RUN)
+        return {table.full_name: tables.version(self.settings, table) for table in written}
+
+    def refusals(self) -> list[dict[str, Any]]:
+        """What refused deliveries broke, oldest first."""
+        return refusals(self.settings)
 
     def content(self, table: Table) -> list[tuple[str, ...]]:
         frame = tables.read(self.context("transactions", END, END), table)
@@ -105,6 +133,14 @@ class Bank:
         finally:
             shutil.rmtree(folder)
             whole.rename(folder)
+
+
+def refusals(settings: Settings) -> list[dict[str, Any]]:
+    """Grain: run × feed × table × stopping rule that a refused delivery broke, oldest first; read without Spark."""
+    opened = tables.log(settings, ops.QUALITY_RESULT)
+    found = opened.to_pyarrow_table().to_pylist() if opened else []
+    stopped = [row for row in found if row["job"] == "ingest-rejected" and row["severity"] == "stop" and not row["passed"]]
+    return sorted(stopped, key=lambda row: row["finished_at"])
 
 
 @pytest.fixture(scope="module")
@@ -129,33 +165,56 @@ def nights(history: Bank, tmp_path_factory: pytest.TempPathFactory) -> Bank:
 # --- deliveries that are refused ----------------------------------------------------------------------------------
 
 
-def _refused(bank: Bank, fault: str, feed: str, day: date) -> str:
-    """The message; the tables must be as before."""
-    before = bank.versions()
+def _refused(bank: Bank, fault: str, feed: str, day: date) -> tuple[str, list[dict[str, Any]]]:
+    """The message, and the facts that tell of it; the other tables must be as before."""
+    before, told = bank.versions(), bank.refusals()
     kind, code = CODES[FAULTS[fault].expected]
     with bank.broken(fault, feed, day), pytest.raises(kind) as refused:
         bank.ingest("transactions", day)
     assert refused.value.exit_code == code
     assert bank.versions() == before
-    return str(refused.value)
+    return str(refused.value), bank.refusals()[len(told) :]
 
 
 @pytest.mark.parametrize("fault", BEFORE_SPARK)
 def test_a_delivery_that_is_not_what_it_should_be(history: Bank, fault: str) -> None:
     feed, said = BEFORE_SPARK[fault]
-    message = _refused(history, fault, feed, MONDAY)
+    message, facts = _refused(history, fault, feed, MONDAY)
     assert feed in message
     assert str(MONDAY) in message
     _says(message, said)
+    if FAULTS[fault].expected == "not_ready":
+        assert facts == []
+        return
+    (fact,) = facts
+    told = ("transactions", str(MONDAY), feed, TARGETS[feed], BROKEN_BEFORE_SPARK[fault], LANDING_RULES[BROKEN_BEFORE_SPARK[fault]], 1, 1)
+    assert told == tuple(
+        fact[name] for name in ("scope", "partition", "feed", "checked_table", "rule", "because", "checked_rows", "unexpected_rows")
+    )
+    assert f"{feed}/business_date={MONDAY}" in fact["observed"]
+    assert fault == "empty_on_business_day" or fact["observed"] in message
+
+
+def test_a_refusal_that_cannot_be_recorded_is_still_that_refusal(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    request = Request(job="ingest", since=MONDAY, until=MONDAY, scope="transactions")
+    run = RunContext(settings=settings, request=request, run_id=new_run_id(), generation=0, started_at=now())
+    (settings.home / "warehouse").write_text("a file where a folder should be", encoding="utf-8")
+    breach = Breach(rule="file_is_whole", said="is not whole", feed="balances", day=MONDAY)
+    with pytest.raises(DeliveryRejectedError, match="Rejected"), refusal.told(run, orders.order_of(settings, request)):
+        raise DeliveryRejectedError("Rejected", [breach])
+    _says(capsys.readouterr().err, r"kequn ingest: the refusal could not be recorded: .*warehouse")
 
 
 @pytest.mark.parametrize("fault", BY_BATCH_RULES)
 def test_a_delivery_that_breaks_a_batch_rule(history: Bank, fault: str) -> None:
-    _says(_refused(history, fault, "transactions", MONDAY), rf"transactions -> core.transaction\] breaks \[{BY_BATCH_RULES[fault]}\]")
+    message, facts = _refused(history, fault, "transactions", MONDAY)
+    _says(message, rf"transactions -> core.transaction\] breaks \[{BY_BATCH_RULES[fault]}\]")
+    assert [(fact["checked_table"], fact["rule"]) for fact in facts] == [("core.transaction", BY_BATCH_RULES[fault])]
 
 
 def test_every_fault_of_the_catalogue_that_refuses_is_tried() -> None:
     refused = {fault.name for fault in FAULTS.values() if fault.expected in CODES}
+    assert set(BROKEN_BEFORE_SPARK) == {name for name in BEFORE_SPARK if FAULTS[name].expected == "rejected"}
     assert refused == set(BEFORE_SPARK) | set(BY_BATCH_RULES)
 
 
@@ -214,6 +273,23 @@ def test_nothing_delivered_is_not_ready(say: Callable[..., tuple[int, str]], tmp
     code, said = say(KEQUN_HOME=str(tmp_path))
     assert code == 30
     _says(said, r"kequn ingest: No manifest yet in \[.*landing\] for .*customers \[2025-12-01\]")
+
+
+def test_a_manifest_that_cannot_be_read_is_a_fact(say: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    deliver_group(tmp_path / "landing", "reference", MONDAY, REFERENCE)
+    (tmp_path / "landing" / "customers" / f"business_date={MONDAY}" / "_manifest.json").write_text("{", encoding="utf-8")
+    code, said = say(KEQUN_HOME=str(tmp_path))
+    assert code == 20
+    _says(
+        said, r"kequn ingest: The manifest \[.*customers/business_date=2025-12-01/_manifest.json\] can't be read: (.|\n)*; ask the source"
+    )
+    told = refusals(conf.load("ci", variables={"KEQUN_HOME": str(tmp_path)}))
+    # Of every table that the feed is for.
+    assert sorted((fact["feed"], fact["checked_table"], fact["rule"]) for fact in told) == [
+        ("customers", "core.customer", "manifest_is_readable"),
+        ("customers", "core.customer_identity", "manifest_is_readable"),
+    ]
+    assert all(fact["observed"] in said for fact in told)
 
 
 def test_a_disk_that_cannot_be_written(say: Callable[..., tuple[int, str]], tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ def problems(tmp_path: Path, *lines: str) -> list[str]:
     content = "".join(f"{line}\n" for line in lines).encode()
     path = tmp_path / "events.jsonl"
     path.write_bytes(content)
-    return files.problems(LandedFile(path=path, rows=len(lines), sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)), FEED)
+    file = LandedFile(path=path, rows=len(lines), sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+    return [one.said for one in files.problems(file, FEED)]
 
 
 @pytest.mark.parametrize("name", ["张", "苏怡", "欧阳修", "𠮷野"])
