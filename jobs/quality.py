@@ -151,23 +151,27 @@ def _run(suite: ExpectationSuite, data: Any, *, kind: str) -> ExpectationSuiteVa
 
 
 def results_folder(settings: Settings, partition: str) -> Path:
-    """Where the results of a night's or a range's suites are kept until Data Docs are built of them."""
+    """Where the results of a night's or a range's suites are kept, of which Data Docs are built."""
     return settings.reports / "quality" / partition
 
 
-def build_docs(settings: Settings, partition: str) -> Path | None:
-    """Great Expectations' Data Docs of a partition's results, in <reports>/data_docs; None where there are no results."""
-    results = sorted(results_folder(settings, partition).glob("*.json"))
+def build_docs(settings: Settings) -> Path | None:
+    """Great Expectations' Data Docs of the nights and ranges checked last, in <reports>/data_docs; None where there are no results.
+
+    Only results without a page of their own are rendered: a night costs its own pages, however many are kept.
+    """
+    results, site = _kept_results(settings), settings.reports / "data_docs"
     if not results:
         return None
+    stale = {path for path in results if not (site / "index.html").exists() or _is_stale(path, site)}
+    if not stale:
+        return site / "index.html"
     import great_expectations as gx
-    from great_expectations.core import ExpectationSuiteValidationResult
 
     # Rendering looks expectations up by name: ours have to be there.
     import expectations.suites.deliveries
     import expectations.suites.from_contract  # noqa: F401
 
-    site = settings.reports / "data_docs"
     context = gx.get_context(mode="ephemeral")
     backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site)}
     for name in list(context.get_site_names()):
@@ -175,17 +179,35 @@ def build_docs(settings: Settings, partition: str) -> Path | None:
     context.add_data_docs_site(
         "quality", {"class_name": "SiteBuilder", "store_backend": backend, "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}}
     )
-    for path in results:
-        _show(context, ExpectationSuiteValidationResult(**json.loads(path.read_text(encoding="utf-8"))), partition)
-    context.build_data_docs()
+    keys = {path: _show(context, path, whole=path in stale) for path in results}
+    context.build_data_docs(resource_identifiers=[keys[path] for path in stale])
     return site / "index.html"
 
 
-def _show(context: Any, result: ExpectationSuiteValidationResult, partition: str) -> None:
-    """Put a kept result where Data Docs look for it."""
+def _kept_results(settings: Settings) -> list[Path]:
+    """The results of the nights and ranges that were checked last, as many of them as retention says."""
+    by_partition: dict[str, list[Path]] = {}
+    for path in results_folder(settings, "").glob("*/*.json"):
+        by_partition.setdefault(path.parent.name, []).append(path)
+    checked = sorted(by_partition, key=lambda partition: max(path.stat().st_mtime_ns for path in by_partition[partition]))
+    return [path for partition in checked[-settings.retention.data_docs_partitions :] for path in sorted(by_partition[partition])]
+
+
+def _is_stale(result: Path, site: Path) -> bool:
+    """Whether a result has no page, or was written after it."""
+    suite = json.loads(result.read_text(encoding="utf-8"))["suite_name"]
+    pages = (site / "validations" / suite / result.parent.name).glob("*/*.html")
+    return not any(page.stat().st_mtime_ns >= result.stat().st_mtime_ns for page in pages)
+
+
+def _show(context: Any, path: Path, *, whole: bool) -> Any:
+    """Put a kept result where Data Docs look for it, and return its key. Not whole: as much as their index tells of it."""
+    from great_expectations.core import ExpectationSuiteValidationResult
     from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier, ValidationResultIdentifier
 
+    content, partition = json.loads(path.read_text(encoding="utf-8")), path.parent.name
+    result = ExpectationSuiteValidationResult(**(content if whole else content | {"results": []}))
     # Said outright: GX would read a time out of the name, and takes the end of a range for a zone.
     first = datetime.fromisoformat(partition.partition("..")[0]).replace(tzinfo=UTC)
     key = ValidationResultIdentifier(
@@ -193,6 +215,7 @@ def _show(context: Any, result: ExpectationSuiteValidationResult, partition: str
         run_id=RunIdentifier(run_name=partition, run_time=first), batch_identifier="whole",
     )  # fmt: skip
     context.validation_results_store.set(key, result)
+    return key
 
 
 def record(context: RunContext, outcomes: Sequence[Outcome], *, part: str = "") -> Written:

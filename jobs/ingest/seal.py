@@ -22,7 +22,7 @@ def seal(settings: Settings, request: Request) -> int:
     missing = [(group, day) for group in GROUPS for day in coverage.missing(settings, group=group, days=days)]
     if missing:
         raise InputNotReadyError(f"Not all groups are ingested, missing {landing.described(missing)}; run `kequn ingest --group` for them")
-    page = quality.build_docs(settings, request.partition)
+    page = quality.build_docs(settings)
     sys.stdout.write(
         json.dumps({"job": "ingest", "scope": "seal", "partition": request.partition, "state": "done", "data_docs": str(page or "")}) + "\n"
     )

@@ -9,13 +9,15 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
 from conf import settings as conf
 from expectations.contracts import core, ops
 from expectations.contracts.quarantine import quarantine_table
-from jobs import ledger, tables
+from expectations.suites.deliveries import suite_of_files
+from jobs import ledger, quality, tables
 from jobs.context import JobContext, JobReport, Request, new_run_id, now
 from jobs.errors import DataRejectedError, InputNotReadyError
 from jobs.ingest import keys, quarantine, seal
@@ -130,6 +132,43 @@ def test_a_night_of_all_four_groups(landing: Path, reference: Run, context: JobC
     assert rows(context, core.CHANNEL_EVENT, "event_id", "customer_key") == [("E1", c1)]
     assert seal.seal(settings, Request(job="ingest", since=DAY, until=DAY)) == 0
     assert (settings.reports / "data_docs" / "index.html").exists()
+
+
+def _checked(settings: conf.Settings, partition: str, rows_in: int) -> None:
+    """A night's or a range's result of one suite, kept: one file of which the manifest says 1 row."""
+    suite, file = suite_of_files("transactions", "transaction"), pd.DataFrame({"rows_in": [rows_in], "rows_listed": [1]})
+    keep = quality.results_folder(settings, partition)
+    quality.check_deliveries(suite, file, feed="transactions", table=core.TRANSACTION, keep=keep)
+
+
+def test_data_docs_show_every_night_that_is_kept(settings: conf.Settings) -> None:
+    def pages() -> dict[str, Path]:
+        return {page.parts[-3]: page for page in (settings.reports / "data_docs" / "validations").rglob("*.html")}
+
+    assert quality.build_docs(settings) is None
+    first, second, third = "2025-01-01..2025-12-29", str(DAY), str(NEXT)
+    _checked(settings, first, rows_in=1)
+    index = quality.build_docs(settings)
+    assert index is not None
+    written = pages()[first].stat().st_mtime_ns
+    _checked(settings, second, rows_in=2)
+    quality.build_docs(settings)
+    assert set(pages()) == {first, second}
+    assert all(f"/{partition}/" in index.read_text(encoding="utf-8") for partition in (first, second))
+    # What has its page keeps it, until it is checked again: then the page tells of that.
+    quality.build_docs(settings)
+    assert pages()[first].stat().st_mtime_ns == written
+    assert "text-success" in pages()[first].read_text(encoding="utf-8")
+    assert "text-success" not in pages()[second].read_text(encoding="utf-8")
+    _checked(settings, second, rows_in=1)
+    quality.build_docs(settings)
+    assert "text-success" in pages()[second].read_text(encoding="utf-8")
+    # Of three, the two that were checked last.
+    _checked(settings, third, rows_in=1)
+    two = settings.retention.model_copy(update={"data_docs_partitions": 2})
+    quality.build_docs(settings.model_copy(update={"retention": two}))
+    assert set(pages()) == {second, third}
+    assert f"/{first}/" not in index.read_text(encoding="utf-8")
 
 
 def test_rows_of_every_kind_are_accounted_for(landing: Path, reference: Run, context: JobContext, settings: conf.Settings) -> None:
