@@ -65,7 +65,7 @@ def for_bank(*, customers: int, months: int, seed: int, end: date, home: Path) -
     features_first = max(month_end(first), min(month_end(first, months=MONTHS_BEFORE_FEATURES), end))
     words = {"customers": customers, "months": months, "seed": seed, "end": end, "nights": NIGHTS, "out": home}
     return Plan(
-        simulate=("simulate", "--faults", *(part for name, value in words.items() for part in (f"--{name}", str(value)))),
+        simulate=("simulate", "--faults", "rows", *(part for name, value in words.items() for part in (f"--{name}", str(value)))),
         histories=(History(first=first, last=end, features_first=features_first, features_last=end),),
         models=end,
         nights=tuple(end + timedelta(days=nth) for nth in range(1, NIGHTS + 1)),

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from jobs.errors import UsageError
 from jobs.simulate import catalogue as c
 from jobs.simulate.block import spill_path
 from jobs.simulate.columns import FEED_COLUMNS, Rows, joined, picked
 from jobs.simulate.encode import encode
 from jobs.simulate.landing import Delivered, deliver
-from jobs.simulate.night import LATE_FEEDS, LATE_REACH_DAYS, NightFaults, first_delivery, last_night, with_bad_rows
+from jobs.simulate.night import LATE_FEEDS, LATE_REACH_DAYS, NightFaults, bad_rows, first_delivery, last_night, with_bad_rows
 from jobs.simulate.rates import rate_rows
 from jobs.simulate.seasons import Month, as_date
 
@@ -53,8 +54,27 @@ def _feed(order: MonthOrder, feed: str) -> Iterable[Delivered]:
     for position, number in enumerate(range(month.delivered_from, month.delivered_to + 1)):
         part = table.slice(edges[position], edges[position + 1] - edges[position])
         if order.faults is not None and number == order.faults.night:
-            part = with_bad_rows(feed, part, business_date=as_date(number))
+            part = _spoilt(order, feed, part, night=number)
         yield deliver(order.landing, feed=feed, business_date=as_date(number), table=part)
+
+
+def _spoilt(order: MonthOrder, feed: str, part: pa.Table, *, night: int) -> pa.Table:
+    bad = bad_rows(feed, business_date=as_date(night))
+    if not bad:
+        return part
+    return with_bad_rows(part, bad.values(), good=part if part.num_rows else _latest(order, feed, until=night))
+
+
+def _latest(order: MonthOrder, feed: str, *, until: int) -> pa.Table:
+    """The latest row before a night that brings none, as a small bank's may. Raises UsageError where there never was one."""
+    for month in range(order.month.index, -1, -1):
+        rows = _load(order, feed, month)
+        days = np.where(rows["day"] <= until, rows["day"], -1)
+        if days.size and days.max() >= 0:
+            return encode(feed, picked(rows, np.array([days.argmax()])))
+    raise UsageError(
+        f"No row of [{feed}] until [{as_date(until)}] that a bad one could be made from; simulate more --customers or --months"
+    )
 
 
 def _load(order: MonthOrder, feed: str, month: int) -> Rows:

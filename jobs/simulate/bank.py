@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date, timedelta
+from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -21,40 +21,45 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.simulate import ground
 from jobs.simulate.assemble import MonthOrder, deliver_month
+from jobs.simulate.bad_files import nights_after, plant, rows_planted, write_list
 from jobs.simulate.block import BlockOrder, simulate_block
 from jobs.simulate.night import NightFaults
 from jobs.simulate.population import BLOCK
-from jobs.simulate.seasons import Month, day_number, first_date, months_between
+from jobs.simulate.seasons import Month, day_number, months_between, span
 
 Order = TypeVar("Order")
 Result = TypeVar("Result")
 Progress = Callable[[str], None]
-SPILL = ".spill"
 
 
 def simulate(
-    *, out: Path, customers: int, months: int, seed: int, end: date, nights: int = 0, faults: bool = False, workers: int | None = None,
-    progress: Progress | None = None,
+    *, out: Path, customers: int, months: int, seed: int, end: date, nights: int = 0, faults: bool = False, bad_files: bool = False,
+    workers: int | None = None, progress: Progress | None = None,
 ) -> dict[str, object]:  # fmt: skip
     """Write `out`/landing and `out`/truth: `months` of history up to `end`, then `nights` more business dates.
 
-    With `faults` the last business date brings late, corrected and bad rows. Returns rows and bytes by feed, dates and seconds.
+    With `faults` the last business date brings late, corrected and bad rows; with `bad_files` the working days after it bring
+    one kind of bad file each. `out`/truth/faults.json lists both. Returns rows and bytes by feed, dates and seconds.
+    Raises UsageError for dates that can't be simulated and for an `out` with other data, ConfigurationError for one that can't be written.
     """
     began = time.perf_counter()
     told = progress or (lambda _: None)
-    last = end + timedelta(days=nights)
-    first = first_date(end=end, months=months)
+    first, night = span(end=end, months=months, nights=nights)
+    broken = nights_after(night) if bad_files else {}
+    last = max([night, *broken.values()])
     calendar = months_between(first, last)
-    spill = out / SPILL
-    for stale in (spill, out / "landing", out / "truth"):
-        shutil.rmtree(stale, ignore_errors=True)
+    ground.clear(out, {
+        "customers": customers, "months": months, "seed": seed, "end": end.isoformat(), "nights": nights, "faults": faults, "bad_files": bad_files,
+    })  # fmt: skip
+    spill = out / ground.SPILL
     count = workers or os.cpu_count() or 1
     blocks = _block_orders(out, customers=customers, seed=seed, calendar=calendar, history_end=day_number(end))
     for done, _ in enumerate(_each(simulate_block, blocks, workers=count), start=1):
         told(f"simulated block {done} of {len(blocks)}")
     _join_truth(out / "truth", blocks=len(blocks))
-    planted = NightFaults(night=day_number(last)) if faults else None
+    planted = NightFaults(night=day_number(night)) if faults else None
     orders = [MonthOrder(month=one, blocks=len(blocks), spill=spill, landing=out / "landing", faults=planted) for one in calendar]
     rows: Counter[str] = Counter()
     size: Counter[str] = Counter()
@@ -63,6 +68,7 @@ def simulate(
         size += month_size
         told(f"delivered month {done} of {len(orders)}")
     shutil.rmtree(spill)
+    write_list(out / "truth", [*(rows_planted(night) if faults else ()), *plant(out / "landing", broken)])
     return {
         "customers": customers, "first": first.isoformat(), "end": end.isoformat(),
         "last": last.isoformat(), "rows": dict(sorted(rows.items())), "bytes": dict(sorted(size.items())),
@@ -74,7 +80,7 @@ def _block_orders(out: Path, *, customers: int, seed: int, calendar: tuple[Month
     return [
         BlockOrder(
             block=first // BLOCK, size=min(BLOCK, customers - first), seed=seed, months=calendar, history_end=history_end,
-            spill=out / SPILL, truth=out / "truth" / "blocks",
+            spill=out / ground.SPILL, truth=out / "truth" / "blocks",
         )
         for first in range(0, customers, BLOCK)
     ]  # fmt: skip

@@ -19,9 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (default 1)")
     parser.add_argument("--end", type=date.fromisoformat, required=True, help="last business date of the history, YYYY-MM-DD")
     parser.add_argument("--nights", type=int, default=0, help="further business dates after --end, one delivery each (default 0)")
-    parser.add_argument("--faults", action="store_true", help="late, corrected and bad rows on the last business date")
+    parser.add_argument(
+        "--faults", nargs="?", const="all", choices=("rows", "files", "all"),
+        help="rows: late and corrected rows and bad rows of every kind on the last business date; files: bad files of every kind, one kind on each of "
+        "the working days after it; all: both, also when none of them is said. truth/faults.json lists what was planted where",
+    )  # fmt: skip
     parser.add_argument("--workers", type=int, default=None, help="processes (default: one a core); changes no byte")
-    parser.add_argument("--out", type=Path, required=True, help="folder that gets landing/ and truth/; earlier ones in it are replaced")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder that gets landing/ and truth/; those of an earlier simulation are replaced"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
     from jobs.simulate.bank import simulate
 
     summary = simulate(
-        out=args.out, customers=args.customers, months=args.months, seed=args.seed, end=args.end, nights=args.nights, faults=args.faults,
-        workers=args.workers, progress=_tell,
+        out=args.out, customers=args.customers, months=args.months, seed=args.seed, end=args.end, nights=args.nights,
+        faults=args.faults in {"rows", "all"}, bad_files=args.faults in {"files", "all"}, workers=args.workers, progress=_tell,
     )  # fmt: skip
     sys.stdout.write(json.dumps(summary) + "\n")
     return DONE

@@ -1,7 +1,8 @@
-"""The last night with faults: late and corrected rows that belong, and a few bad rows that must end up in quarantine."""
+"""The last night with faults: late and corrected rows that belong, and bad rows of every kind that must end up in quarantine."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,7 +16,7 @@ LATE_FEEDS = ("transactions", "channel_events")
 LATE_REACH_DAYS = 20
 CORRECTION_REACH_DAYS = 10
 WRONG_BY_MINOR = 100
-ROWS_A_BAD_ROW = 100
+Changes = dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,33 +64,45 @@ def last_night(feed: str, rows: Rows, faults: NightFaults) -> Rows:
     return {**chosen, "delivered": np.full(chosen["day"].size, faults.night)}
 
 
-def with_bad_rows(feed: str, table: pa.Table, *, business_date: date) -> pa.Table:
-    """Add rows nobody can accept, few enough that the night goes on."""
-    spoilt = BAD_ROWS.get(feed, ())
-    if not spoilt or table.num_rows == 0:
-        return table
-    count = min(len(spoilt), max(1, table.num_rows // ROWS_A_BAD_ROW))
+def bad_rows(feed: str, *, business_date: date) -> dict[str, tuple[Changes, ...]]:
+    """What is wrong -> how its rows differ from a good one, in the words of the delivery."""
+    tomorrow = str(business_date + timedelta(days=2))
+    return {
+        kind: tuple({name: value.replace("TOMORROW", tomorrow) for name, value in changes.items()} for changes in rows)
+        for kind, rows in BAD_ROWS.get(feed, {}).items()
+    }
+
+
+def with_bad_rows(table: pa.Table, bad: Iterable[tuple[Changes, ...]], *, good: pa.Table) -> pa.Table:
+    """Add rows nobody can accept, made from `good` ones: every kind, whatever the size of the night."""
     rows = []
-    for position, changes in enumerate(spoilt[:count]):
-        row = table.slice(position % table.num_rows, 1).to_pylist()[0]
-        rows.append(row | {name: value.replace("TOMORROW", str(business_date + timedelta(days=2))) for name, value in changes.items()})
+    for position, kind in enumerate(bad):
+        row = good.slice(position % good.num_rows, 1).to_pylist()[0]
+        rows += [row | changes for changes in kind]
     return pa.concat_tables([table, pa.Table.from_pylist(rows, schema=table.schema)])
 
 
-# Each entry changes a good row: unreadable amount, unknown account, future, no such date, unknown code.
-BAD_ROWS: dict[str, tuple[dict[str, str], ...]] = {
-    "transactions": (
-        {"txn_id": "T900000000000000001", "amount": "12,5O"},
-        {"txn_id": "T900000000000000002", "acct_no": "62179999999999999"},
-        {"txn_id": "T900000000000000003", "posted_at": "TOMORROW 10:00:00"},
-        {"txn_id": "T900000000000000004", "posted_at": "2026-02-30 10:00:00"},
-        {"txn_id": "T900000000000000005", "txn_type": "barter"},
-    ),
-    "channel_events": (
-        {"event_id": "E900000000000000001", "cust_no": "C9999999999"},
-        {"event_id": "E900000000000000002", "channel": "pigeon"},
-        {"event_id": "E900000000000000003", "occurred_at": "yesterday"},
-        {"event_id": "E900000000000000004", "occurred_at": "TOMORROW 10:00:00"},
-    ),
-    "balances": ({"acct_no": "62179999999999998"},),
+# Kind -> changes of one good row, one bad row each. Of no feed are more set aside than `quality.quarantined_rows_free`: the night goes on.
+BAD_ROWS: dict[str, dict[str, tuple[Changes, ...]]] = {
+    "transactions": {
+        "amount_unreadable": ({"txn_id": "T900000000000000001", "amount": "12,5O"},),
+        "orphan": ({"txn_id": "T900000000000000002", "acct_no": "62179999999999999"},),
+        "event_of_the_future": ({"txn_id": "T900000000000000003", "posted_at": "TOMORROW 10:00:00"},),
+        "date_impossible": ({"txn_id": "T900000000000000004", "posted_at": "2026-02-30 10:00:00"},),
+        "code_unknown": ({"txn_id": "T900000000000000005", "txn_type": "barter"},),
+        "decimal_continental_in_a_row": ({"txn_id": "T900000000000000006", "amount": "1.234,56"},),
+        "key_twice_different": (
+            {"txn_id": "T900000000000000007", "amount": "1"},
+            {"txn_id": "T900000000000000007", "amount": "2"},
+        ),
+        "key_twice_equal": ({}, {}),
+    },
+    "channel_events": {
+        "orphan": ({"event_id": "E900000000000000001", "cust_no": "C9999999999"},),
+        "code_unknown": ({"event_id": "E900000000000000002", "channel": "pigeon"},),
+        "time_unreadable": ({"event_id": "E900000000000000003", "occurred_at": "yesterday"},),
+        "event_of_the_future": ({"event_id": "E900000000000000004", "occurred_at": "TOMORROW 10:00:00"},),
+        "date_impossible": ({"event_id": "E900000000000000005", "occurred_at": "2026-02-30 10:00:00"},),
+    },
+    "balances": {"orphan": ({"acct_no": "62179999999999998"},)},
 }

@@ -8,9 +8,11 @@ from datetime import date, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from jobs.errors import UsageError
+
 EPOCH = date(1970, 1, 1)
 
-# First day of the lunar year. A table of facts instead of a computation: the simulated bank needs no more years than these.
+# First day of the lunar year. A table of facts instead of a computation: `span` refuses months of other years, which would have no new year.
 LUNAR_NEW_YEAR = tuple(
     date.fromisoformat(day)
     for day in (
@@ -76,6 +78,24 @@ def first_date(*, end: date, months: int) -> date:
     """First business date of a history of so many months that ends with `end`."""
     after = end + timedelta(days=1)
     return add_months(after, -months)
+
+
+def span(*, end: date, months: int, nights: int) -> tuple[date, date]:
+    """First and last business date of a history that ends with `end` and the nights after it.
+
+    Raises UsageError where these reach beyond the years whose lunar new year is known.
+    """
+    known = range(LUNAR_NEW_YEAR[0].year, LUNAR_NEW_YEAR[-1].year + 1)
+    try:
+        first, last = first_date(end=end, months=months), end + timedelta(days=nights)
+    except (ValueError, OverflowError):
+        first, last = date.min, date.max  # beyond any calendar
+    if first.year in known and last.year in known:
+        return first, last
+    raise UsageError(
+        f"[{months}] months until [{end}] and [{nights}] nights after it reach beyond the years whose lunar new year is known, "
+        f"[{known[0]}] to [{known[-1]}]; choose --end, --months and --nights within them"
+    )
 
 
 def months_between(first: date, last: date) -> tuple[Month, ...]:

@@ -40,7 +40,7 @@ def test_the_banks_history_starts_on_a_first_and_features_a_year_later(tmp_path:
     # 48 months that end in 2025-12 begin in 2022-01; month 13 is 2023-01
     assert history.conf == {"first": "2022-01-01", "last": "2025-12-31", "features_first": "2023-01-31", "features_last": "2025-12-31"}
     assert made.nights == (date(2026, 1, 1), date(2026, 1, 2))
-    assert made.simulate[:4] == ("simulate", "--faults", "--customers", "4000")
+    assert made.simulate[:5] == ("simulate", "--faults", "rows", "--customers", "4000")
 
 
 def test_a_short_history_still_has_a_month_end_with_features(tmp_path: Path) -> None:

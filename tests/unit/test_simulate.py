@@ -6,9 +6,10 @@ import functools
 import gzip
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,18 +24,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lunardate import LunarDate
 
+from conf import settings as conf
 from conf import sources
 from expectations.contracts import core
 from expectations.contracts.types import Table
-from jobs.simulate import catalogue, command
+from jobs import __main__ as kequn
+from jobs.errors import DataRejectedError, InputNotReadyError, UsageError
+from jobs.ingest import landing as landings
+from jobs.simulate import catalogue, command, ground
 from jobs.simulate.bank import simulate
 from jobs.simulate.draws import generator
-from jobs.simulate.faults import FAULTS, NEVER_EMPTY, continental
+from jobs.simulate.faults import AMOUNT_COLUMN, FAULTS, NEVER_EMPTY, NOBODYS_ACCOUNT, continental
 from jobs.simulate.landing import FORMATS, folder, read_delivery
 from jobs.simulate.moves import MOVE_DEFAULTS, affordable, posted
+from jobs.simulate.night import BAD_ROWS
 from jobs.simulate.population import draw_population
 from jobs.simulate.scene import digital_share
-from jobs.simulate.seasons import LUNAR_NEW_YEAR, add_months, first_date, months_between, spending_weights
+from jobs.simulate.seasons import LUNAR_NEW_YEAR, add_months, first_date, months_between, span, spending_weights
 
 CONF = Path(__file__).parents[2] / "conf"
 MAPPING = yaml.safe_load((CONF / "sources" / "bank.yml").read_text(encoding="utf-8"))
@@ -101,7 +107,7 @@ def bank_day(local: str) -> date:
 
 def test_equal_bytes_whatever_the_number_of_workers(tmp_path: Path) -> None:
     for name, workers in (("one", 1), ("two", 2)):
-        simulate(out=tmp_path / name, customers=2_010, months=1, seed=3, end=END, workers=workers, faults=True)
+        simulate(out=tmp_path / name, customers=2_010, months=1, seed=3, end=END, workers=workers, faults=True, bad_files=True)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
@@ -395,8 +401,125 @@ def test_the_last_night_brings_late_corrected_repeated_and_bad_rows(village: Pat
     assert min(len(late), len(corrected), len(repeated), len(bad)) >= 1
     assert all(NIGHT - timedelta(days=20) <= bank_day(row["posted_at"]) < NIGHT for row in late)
     assert {Decimal(earlier[row["txn_id"]]["amount"]) - Decimal(row["amount"]) for row in corrected} <= {Decimal(1), Decimal(100)}
-    count = read_delivery(village / "landing", feed="transactions", business_date=NIGHT).num_rows
-    assert len(bad) <= max(1, count // 100)
+
+
+# What each kind of bad row looks like in the delivered transactions of the night.
+LOOKS: dict[str, Callable[[dict[str, str]], bool]] = {
+    "amount_unreadable": lambda row: row["amount"] == "12,5O",
+    "orphan": lambda row: row["acct_no"] == NOBODYS_ACCOUNT,
+    "event_of_the_future": lambda row: row["posted_at"][:10] == str(NIGHT + timedelta(days=2)),
+    "date_impossible": lambda row: "-02-30" in row["posted_at"],
+    "code_unknown": lambda row: row["txn_type"] not in core.TRANSACTION_TYPES,
+    "decimal_continental_in_a_row": lambda row: row["amount"] == "1.234,56",
+}
+
+
+@pytest.mark.parametrize("customers", [1, 40, 900])
+def test_the_night_has_every_kind_of_bad_row_whatever_the_size_of_the_bank(tmp_path: Path, customers: int) -> None:
+    simulate(out=tmp_path, customers=customers, months=1, seed=5, end=END, nights=2, faults=True, workers=1)
+    night = [row for day, row in _rows_of(tmp_path, "transactions") if day == NIGHT]
+    assert {kind for kind, looks in LOOKS.items() if any(looks(row) for row in night)} == set(LOOKS)
+    by_key: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in night:
+        by_key[row["txn_id"]].append(row)
+    twice = [rows for rows in by_key.values() if len(rows) > 1]
+    assert {rows[0] == rows[1] for rows in twice} == {True, False}
+    assert BAD_ROWS["transactions"].keys() == {*LOOKS, "key_twice_equal", "key_twice_different"}
+    assert not (tmp_path / "truth" / "faults.json").read_text(encoding="utf-8").count("not_ready")
+
+
+def test_bad_rows_do_not_refuse_the_night() -> None:
+    """Of a small night's delivery so many rows may be set aside, whatever their share of it."""
+    free = conf.load("ci", variables={}).quality.quarantined_rows_free
+    for feed, kinds in BAD_ROWS.items():
+        assert sum(len(rows) for kind, rows in kinds.items() if kind != "key_twice_equal") <= free, feed
+
+
+# --- the nights with bad files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """120 customers over a month and a night, with all there is to plant."""
+    out = tmp_path_factory.mktemp("hamlet")
+    simulate(out=out, customers=120, months=1, seed=5, end=END, nights=1, faults=True, bad_files=True, workers=1)
+    return out
+
+
+def planted_in(bank: Path) -> list[dict[str, Any]]:
+    return json.loads((bank / "truth" / "faults.json").read_text(encoding="utf-8"))
+
+
+def files_planted_in(bank: Path) -> list[dict[str, Any]]:
+    return [one for one in planted_in(bank) if "rows" not in one]
+
+
+def test_every_fault_of_the_catalogue_is_planted_and_files_one_a_night(hamlet: Path) -> None:
+    assert {one["fault"] for one in planted_in(hamlet)} >= set(FAULTS)
+    files = files_planted_in(hamlet)
+    assert [one["business_date"] for one in files] == sorted({one["business_date"] for one in files})
+    assert all(date.fromisoformat(one["business_date"]) > END + timedelta(days=1) for one in files)
+    assert all(one["expected"] == FAULTS[one["fault"]].expected for one in planted_in(hamlet) if one["fault"] in FAULTS)
+
+
+def test_rows_on_the_list_are_in_the_deliveries(hamlet: Path) -> None:
+    rows = [one for one in planted_in(hamlet) if "rows" in one]
+    for one in rows:
+        day = date.fromisoformat(one["business_date"])
+        delivered = read_delivery(hamlet / "landing", feed=one["feed"], business_date=day).to_pylist()
+        assert all(any(changes.items() <= row.items() for row in delivered) for changes in one["rows"]), one
+
+
+def verified(bank: Path, day: date, feeds: Iterable[str]) -> None:
+    """What ingest holds against a day's deliveries before Spark reads a row."""
+    mapping = sources.load("bank")
+    taken = {feed: mapping.feeds[feed] for feed in feeds}
+    deliveries = landings.discover(bank / "landing", feeds=taken, days=[day], waivers=())
+    landings.verify(deliveries, taken, source=mapping.source)
+    landings.check_not_empty(deliveries, taken, is_working_day=sources.calendar(mapping.calendar).is_working_day)
+
+
+def test_each_bad_file_gets_what_the_list_says(hamlet: Path) -> None:
+    found: dict[str, int] = {}
+    for one in files_planted_in(hamlet):
+        day = date.fromisoformat(one["business_date"])
+        verified(hamlet, day, FORMATS.keys() - {one["feed"]})  # one bad file a night
+        try:
+            verified(hamlet, day, [one["feed"]])
+        except (DataRejectedError, InputNotReadyError) as refused:
+            found[one["fault"]] = refused.exit_code if str(day) in str(refused) else 0
+    later = {"row_count_differs", "decimals_continental"}  # by batch rules: tests/integration/test_bad_input.py
+    codes = {"rejected": 20, "not_ready": 30}
+    assert found == {
+        one["fault"]: codes[one["expected"]] for one in files_planted_in(hamlet) if one["expected"] in codes and one["fault"] not in later
+    }
+
+
+def test_what_batch_rules_must_find_is_there(hamlet: Path) -> None:
+    where = {one["fault"]: (one["feed"], date.fromisoformat(one["business_date"])) for one in files_planted_in(hamlet)}
+    feed, day = where["row_count_differs"]
+    manifest = json.loads((folder(hamlet / "landing", feed=feed, business_date=day) / "_manifest.json").read_text(encoding="utf-8"))
+    assert manifest["rows"] == read_delivery(hamlet / "landing", feed=feed, business_date=day).num_rows + 1
+    feed, day = where["decimals_continental"]
+    assert all(
+        "," in one for one in read_delivery(hamlet / "landing", feed=feed, business_date=day).column(AMOUNT_COLUMN[feed]).to_pylist()
+    )
+    feed, day = where["file_of_yesterday_again"]
+    today, eve = (read_delivery(hamlet / "landing", feed=feed, business_date=one) for one in (day, day - timedelta(days=1)))
+    assert today.num_rows
+    assert today.equals(eve)
+
+
+def test_the_history_is_as_without_bad_files(hamlet: Path, tmp_path: Path) -> None:
+    simulate(out=tmp_path, customers=120, months=1, seed=5, end=END, nights=1, faults=True, workers=1)
+    assert contents(tmp_path / "landing", until=END) == contents(hamlet / "landing", until=END)
+
+
+def test_a_bank_too_small_for_bad_files_says_so(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"\[manifest_missing\] needs a delivery of at least \[1\] rows on \[2024-04-02\], .*more --customers"
+    ):
+        simulate(out=tmp_path, customers=1, months=1, seed=5, end=END, bad_files=True, workers=1)
 
 
 # --- planted faults --------------------------------------------------------------------------------------------------------------
@@ -531,3 +654,91 @@ def test_the_command_refuses_nonsense(tmp_path: Path, capsys: pytest.CaptureFixt
     words[1] = "20"
     assert command.run(parser.parse_args([*words, "--workers", "1"])) == 0
     assert json.loads(capsys.readouterr().out)["rows"]["transactions"] > 0
+
+
+@pytest.mark.parametrize(("words", "said"), [([], set()), (["rows"], {"rows"}), (["files"], {"files"}), (["all"], {"rows", "files"})])
+def test_faults_are_asked_for_by_word(tmp_path: Path, words: list[str], said: set[str]) -> None:
+    asked = [*SIMULATE, "--customers", "60", "--end", "2024-03-31", "--out", str(tmp_path), "--faults", *words]
+    assert kequn.main(asked) == 0
+    kinds = {"rows" if "rows" in one else "files" for one in planted_in(tmp_path)}
+    assert kinds == (said or {"rows", "files"})  # `--faults` alone plants everything
+
+
+# --- the folder it writes to -----------------------------------------------------------------------------------------------------
+
+SIMULATE = ["simulate", "--months", "1", "--workers", "1"]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run `kequn simulate` for a few customers; the code and what was said."""
+
+    def run(out: Path, *, end: str = "2024-03-31", months: str = "1") -> tuple[int, str]:
+        code = kequn.main([*SIMULATE, "--customers", "5", "--end", end, "--months", months, "--out", str(out)])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def test_a_folder_that_cannot_be_written(say: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file where a folder should be", encoding="utf-8")
+    for out in (tmp_path / "file", tmp_path / "file" / "bank"):
+        code, told = say(out)
+        assert code == 10
+        assert re.search(rf"The folder \[{out}\] can't be written: .*: Not a directory; name a folder that can by --out", told)
+
+
+def test_an_earlier_simulation_is_replaced(say: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    assert say(tmp_path)[0] == 0
+    before = contents(tmp_path)
+    assert say(tmp_path)[0] == 0
+    assert contents(tmp_path) == before
+
+
+def test_one_that_was_ended_is_replaced_too(say: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    ground.clear(tmp_path, {"customers": 5})
+    folder(tmp_path / "landing", feed="loans", business_date=END).mkdir(parents=True)
+    assert say(tmp_path)[0] == 0
+
+
+@pytest.mark.parametrize("place", ["landing/transactions/business_date=2024-03-31", "truth"])
+def test_data_that_no_simulation_wrote_are_left_alone(say: Callable[..., tuple[int, str]], tmp_path: Path, place: str) -> None:
+    kept = tmp_path / place / "part-000.parquet"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"a real bank's")
+    code, told = say(tmp_path)
+    assert code == 2
+    assert re.search(
+        r"holds \['(landing/transactions|truth/part-000.parquet)'\], which no simulation wrote: .*name another folder by --out", told
+    )
+    assert kept.read_bytes() == b"a real bank's"
+
+
+@pytest.mark.parametrize("stray", ["landing/mortgages/business_date=2024-03-31/data.csv", "landing/loans/notes.txt", "landing/README"])
+def test_strange_files_among_simulated_ones_are_left_alone(say: Callable[..., tuple[int, str]], tmp_path: Path, stray: str) -> None:
+    assert say(tmp_path)[0] == 0
+    kept = tmp_path / stray
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("mine", encoding="utf-8")
+    code, told = say(tmp_path)
+    assert code == 2
+    assert "is no delivery of the simulated bank; a simulation would remove it: move it away" in told
+    assert kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "months"), [("2036-01-31", "1"), ("2010-01-31", "2"), ("9999-12-31", "1"), ("2024-03-31", "100000"), ("1990-06-30", "12")]
+)
+def test_years_without_a_known_lunar_new_year_are_refused(
+    say: Callable[..., tuple[int, str]], tmp_path: Path, end: str, months: str
+) -> None:
+    code, told = say(tmp_path, end=end, months=months)
+    assert code == 2
+    assert re.search(rf"\[{months}\] months until \[{end}\] .*lunar new year is known, \[2010\] to \[2035\]; choose --end", told)
+    assert not any(tmp_path.iterdir())
+
+
+def test_every_known_year_can_be_simulated() -> None:
+    assert span(end=date(2035, 12, 31), months=26 * 12, nights=0) == (date(2010, 1, 1), date(2035, 12, 31))
+    with pytest.raises(UsageError, match=r"and \[1\] nights after it"):
+        span(end=date(2035, 12, 31), months=1, nights=1)
