@@ -116,8 +116,8 @@ def label(
     outcomes: customers who can be followed up to the end of the outcome, by the label's as-of date, with `outcome`:
     the others merged into another customer meanwhile and are censored.
     """
-    end, last = F.date_add("as_of_date", label.horizon_days), max(delivered, default=date.min)
-    day = F.col("as_of_date")
+    day, last = F.col("as_of_date"), max(delivered, default=date.min)
+    is_ended = day.isin(*(one for one in dates if label.end_of(one) <= last))
     is_observed = day.isin(*(one for one in dates if label.is_observed(one, delivered)))
     is_complete = day.isin(*(one for one in dates if label.is_complete(one, delivered)))
     told = observed.join(outcomes.select(*KEYS, "outcome", F.lit(True).alias("is_followed")), on=list(KEYS), how="left").select(
@@ -128,7 +128,7 @@ def label(
             F.when(~is_observed, F.lit("the observation window holds dates that were never delivered")),
             _first_broken((condition.when, condition.otherwise) for condition in label.eligible),
         ).alias("not_eligible"),
-        F.when(end > F.lit(last), "the outcome window is not loaded to its end")
+        F.when(~is_ended, "the outcome window is not loaded to its end")
         .when(~is_complete, "the outcome window holds dates that were never delivered")
         .when(F.col("is_followed").isNull(), "merged into another customer before the end of the outcome window").alias("censored"),
     )  # fmt: skip
