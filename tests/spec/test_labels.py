@@ -84,6 +84,11 @@ def test_observation_starts_with_the_first_delivery(bank):
     assert told == [True, False]
 
 
+def test_nothing_delivered_at_all_is_told_as_such(bank):
+    row = bank(transactions=SEEN).labels(*CHURN, since="2020-01-01", loaded="2019-12-31")[1, "2026-01-31"]
+    assert (row["is_eligible"], row["is_censored"], row["label"]) == (False, True, None)
+
+
 def test_a_customer_merged_within_the_outcome_is_censored(bank):
     rows = bank(
         customers="customer_key\n1\n2", merges="customer_key | survivor_key | merged_on\n1 | 2 | 2026-04-01",
