@@ -203,6 +203,13 @@ class Wanted:
         return tuple(column for column in self.source.columns if self.measure.speaks_of(column.name))
 
     @property
+    def reach(self) -> int | None:
+        """How many days it looks back, the as-of date included; None: as far as there are rows."""
+        if self.source.kind is not Kind.EVENTS:
+            return None
+        return LONGEST_WINDOW if self.measure.operation is Operation.MONTHS else self.window
+
+    @property
     def meaning(self) -> str:
         """Equal text, equal numbers: the measure, its window and the tile columns beneath it. Descriptions take no part."""
         return repr((self.measure, self.window, [(column.name, column.sql, str(column.merge)) for column in self.tile_columns]))

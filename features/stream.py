@@ -31,10 +31,11 @@ ROWS = 50_000
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a source is asked for; `columns` are the names within a row's `tile`."""
+    """What a source is asked for; `columns` are the names within a row's `tile`, of which old rows may hold the first `far` only."""
 
     source: Source
     columns: tuple[str, ...]
+    far: int
     wanted: tuple[Wanted, ...]
 
 
@@ -99,9 +100,16 @@ def _questions(since: Integers, until: Integers, first_day: Integers, days: Inte
 
 
 def _tile_columns(tiles: pa.ListArray, mine: np.ndarray, names: Sequence[str]) -> dict[str, Integers]:
-    offsets = tiles.offsets.to_numpy()[:-1][mine]
-    values = tiles.values.to_numpy()
-    return {name: values[offsets + position] for position, name in enumerate(names)}
+    offsets, values = tiles.offsets.to_numpy(), tiles.values.to_numpy()
+    first, length = offsets[:-1][mine], np.diff(offsets)[mine]
+    shortest = int(length.min(initial=len(names)))
+    found = {name: values[first + position] for position, name in enumerate(names[:shortest])}
+    for position, name in enumerate(names[shortest:], start=shortest):
+        is_held = length > position
+        # Nothing asks for what is not held.
+        found[name] = np.zeros(len(first), dtype=np.int64)
+        found[name][is_held] = values[(first + position)[is_held]]
+    return found
 
 
 def _array(values: Integers, wanted: Wanted) -> pa.Array:

@@ -7,7 +7,7 @@ the right one on each date.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from functools import partial, reduce
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 KEYS = ("customer_key", "as_of_date")
 EPOCH = date(1970, 1, 1)
+# Most measures look back so far and no further.
+NEAR_DAYS = 90
 
 
 def measures(seen: DataFrame, wanted: Sequence[Wanted]) -> DataFrame:
@@ -44,7 +46,8 @@ def swept(tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], dates: Se
     Raises OverflowError (in a task) for a value whose sum could be no 64-bit integer.
     """
     asked = [_asked(source, wanted) for source in tiles]
-    rows = reduce(lambda left, right: left.unionAll(right), (_rows(tiles[one.source], one, n, owners) for n, one in enumerate(asked)))
+    near = min(dates) - timedelta(days=NEAR_DAYS)
+    rows = reduce(lambda left, right: left.unionAll(right), (_rows(tiles[one.source], one, n, owners, near) for n, one in enumerate(asked)))
     grouped = rows.repartition("customer_key").sortWithinPartitions(*rows.columns[:5])
     names = [item.column for one in asked for item in one.wanted]
     schema = ", ".join(["customer_key bigint", "as_of_date date", *(f"{name} bigint" for name in names)])
@@ -54,20 +57,32 @@ def swept(tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], dates: Se
 
 def _asked(source: Source, wanted: Sequence[Wanted]) -> stream.Asked:
     mine = tuple(item for item in wanted if item.source is source)
-    needed = {column.name for item in mine for column in item.tile_columns}
-    return stream.Asked(source=source, columns=tuple(column.name for column in source.columns if column.name in needed), wanted=mine)
+    needed = {column.name: False for column in source.columns if any(column in item.tile_columns for item in mine)}
+    for item in mine:
+        needed |= {column.name: True for column in item.tile_columns if item.reach is None or item.reach > NEAR_DAYS}
+    return stream.Asked(
+        source=source, columns=tuple(sorted(needed, key=lambda name: not needed[name])), far=sum(needed.values()), wanted=mine
+    )
 
 
-def _rows(tiles: DataFrame, asked: stream.Asked, position: int, owners: DataFrame | None) -> DataFrame:
-    """Grain: tile × ownership; columns of stream.ROW_DDL. The kernel adds up what merged customers have on one day."""
-    columns = [column for column in asked.source.columns if column.name in asked.columns]
+def _rows(tiles: DataFrame, asked: stream.Asked, position: int, owners: DataFrame | None, near: date) -> DataFrame:
+    """Grain: tile × ownership; columns of stream.ROW_DDL. The kernel adds up what merged customers have on one day.
+
+    Tiles up to `near` carry the columns that are asked for further back only: of a year's tiles that is most of the bytes.
+    """
+    by_name = {column.name: _known(column) for column in asked.source.columns}
+    known = [by_name[name] for name in asked.columns]
+    tile = f"array({', '.join(known)})"
+    if asked.far < len(known):
+        far = f"cast(array({', '.join(known[: asked.far])}) as array<bigint>)"
+        tile = f"case when business_date > date '{near}' then {tile} else {far} end"
     return owned(tiles.where("customer_key is not null"), owners).selectExpr(
         "customer_key",
         f"coalesce(unix_date(owned_from), {stream.FIRST_DAY}) as owned_from",
         f"coalesce(unix_date(owned_to), {stream.LAST_DAY}) as owned_to",
         f"{position} as source",
         "unix_date(business_date) as day",
-        f"array({', '.join(_known(column) for column in columns)}) as tile",
+        f"{tile} as tile",
     )
 
 

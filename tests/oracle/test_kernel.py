@@ -241,7 +241,7 @@ def batches_of(facts: dict[int, dict[int, int]], sizes: Sequence[int]) -> list[p
 
 
 def streamed(batches: Sequence[pa.RecordBatch], dates: Sequence[int]) -> dict[tuple[int, date], dict[str, Any]]:
-    asked = [stream.Asked(source=SOURCE, columns=("v", "bits"), wanted=WANTED)]
+    asked = [stream.Asked(source=SOURCE, columns=("v", "bits"), far=2, wanted=WANTED)]
     found = [row for batch in stream.measured(batches, asked, dates) for row in batch.to_pylist()]
     by_key = {(row.pop("customer_key"), row.pop("as_of_date")): row for row in found}
     assert len(by_key) == len(found), "a customer was torn apart"
