@@ -62,7 +62,7 @@ def test_the_quirks_of_transactions(ingested: tuple[JobContext, dict[str, JobRep
     # credits 22,994 + 11,882; debits: VYDAJ 25,457 and VYBER 651, withdrawal 17,462 and withdrawal in cash 856
     assert by_direction == {"in": 22_994 + 11_882, "out": 25_457 + 651 + 17_462 + 856}
     assert transactions.where("business_date between '1994-04-01' and '1995-04-18'").count() == 0
-    first = transactions.where("transaction_id = '695247'").first()
+    first = transactions.orderBy("business_date").first()
     # No time of day: the start of 1 January 1993 in Prague is 23:00 UTC of the day before.
     assert first is not None
     assert (first["occurred_at"], first["business_date"], first["local_hour"]) == (datetime(1992, 12, 31, 23), FIRST, None)
@@ -71,14 +71,12 @@ def test_the_quirks_of_transactions(ingested: tuple[JobContext, dict[str, JobRep
 
 def test_women_loans_and_owners(ingested: tuple[JobContext, dict[str, JobReport]]) -> None:
     context, _ = ingested
-    client = (
-        tables.read(context, core.CUSTOMER_IDENTITY)
-        .where("id_number = '706213'")
-        .join(tables.read(context, core.CUSTOMER), on="customer_key", how="inner")
-        .first()
-    )
-    assert client is not None
-    assert (client["gender"], client["birth_date"]) == ("F", date(1970, 12, 13))  # month 62 is December of a woman
+    people = tables.read(context, core.CUSTOMER_IDENTITY).join(tables.read(context, core.CUSTOMER), on="customer_key", how="inner")
+    born = [(row["id_number"], row["gender"], row["birth_date"]) for row in people.select("id_number", "gender", "birth_date").collect()]
+    # A birth number is yymmdd; 50 is added to the month of a woman.
+    assert {gender for number, gender, _ in born if int(number[2:4]) > 50} == {"F"}
+    assert {gender for number, gender, _ in born if int(number[2:4]) <= 50} == {"M"}
+    assert all(f"{day:%y}{day.month + 50 * (gender == 'F'):02d}{day:%d}" == number for number, gender, day in born)
     loans = tables.read(context, core.CREDIT_ACCOUNT)
     assert {row["status"] for row in loans.where("business_date = opened_on").select("status").collect()} == {"active"}
     outcome = {row["status"]: row["count"] for row in loans.where("business_date > opened_on").groupBy("status").count().collect()}
