@@ -233,7 +233,14 @@ def _reconciles(report: JobReport) -> None:
 def test_a_night_with_bad_rows_lands_the_good_ones(nights: Bank) -> None:
     rejected = [one for one in quarantine.rejected(nights.settings, ["transactions", "balances"]) if one.business_date == WEDNESDAY]
     rules = {rule for one in rejected for rule in one.rules}
-    assert {"amount_minor_missing", "no_owner"} <= rules
+    assert {
+        "amount_minor_missing",
+        "no_owner",
+        "future_event",
+        "business_date_missing",
+        "type_unknown",
+        "key_repeated_differently",
+    } <= rules
     transactions = tables.read(nights.context("transactions", WEDNESDAY, WEDNESDAY), core.TRANSACTION)
     assert transactions.where(F.col("business_date") > F.lit(WEDNESDAY)).count() == 0
     (run,) = ledger.runs(nights.settings, Request(job="ingest", since=WEDNESDAY, until=WEDNESDAY, scope="transactions"))
