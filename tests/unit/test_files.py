@@ -37,7 +37,8 @@ def test_a_single_chinese_name_tells_the_encoding(tmp_path: Path, name: str) -> 
         content = f"no,name\nC1,{name}\n".encode(encoding)
         path = tmp_path / "customers.csv"
         path.write_bytes(content)
-        return files.problems(LandedFile(path=path, rows=1, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)), GB18030)
+        landed = LandedFile(path=path, rows=1, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+        return [problem.said for problem in files.problems(landed, GB18030)]
 
     assert told("gb18030") == []
     assert told("utf-8") == ["is written in UTF-8, the mapping says encoding [GB18030]"]
