@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts.types import Write
-from jobs.errors import DataRejectedError
+from jobs.errors import DataRejectedError, InvariantError
 from jobs.frames import kept
 from jobs.tables_log import location
 from jobs.tables_read import read
@@ -27,7 +27,7 @@ def append(context: JobContext, table: Table, frame: DataFrame, *, part: str = "
 
 def _append(context: JobContext, table: Table, frame: DataFrame, app: str) -> Written:
     with kept(with_month(table, frame)) as facts:
-        counted = _figures(facts, table)
+        counted = _figures(facts, table, is_compared=False)
         rows = counted["rows"]
         if not rows:
             return unchanged(context, table, 0)
@@ -39,7 +39,8 @@ def replace(context: JobContext, table: Table, frame: DataFrame, *, where: str, 
     """Make `frame` the content of the slice `where`; no commit when it is that already.
 
     An equal slice is left alone because replaceWhere would put a delete and an insert per row into the change feed.
-    Raises DataRejectedError for an empty frame unless `may_be_empty`, since it would delete the slice.
+    Raises DataRejectedError for an empty frame unless `may_be_empty`, since it would delete the slice; InvariantError for
+    rows outside of it.
     """
     return once(
         context, table, Write.REPLACE, part=part,
@@ -48,8 +49,12 @@ def replace(context: JobContext, table: Table, frame: DataFrame, *, where: str, 
 
 
 def _replace(context: JobContext, table: Table, frame: DataFrame, app: str, *, where: str, may_be_empty: bool) -> Written:
+    old = _figures(read(context, table).where(where), table)
     with kept(with_month(table, frame).select(*table.column_names)) as slice_:
-        new, old = _figures(slice_, table), _figures(read(context, table).where(where), table)
+        # The usual night: nothing to compare with, and nothing to remove.
+        new = _figures(slice_, table, is_compared=old["rows"] > 0, where=where)
+        if new["inside"] != new["rows"]:
+            raise InvariantError(f"[{new['rows'] - new['inside']}] of [{new['rows']}] rows for [{table.full_name}] lie outside of [{where}]")
         if not new["rows"] and not may_be_empty:
             raise DataRejectedError(f"Nothing to write to [{table.full_name}] where [{where}]; an empty frame would delete the slice")
         if (new["rows"], new["digest"]) == (old["rows"], old["digest"]):
@@ -58,21 +63,22 @@ def _replace(context: JobContext, table: Table, frame: DataFrame, app: str, *, w
         counted = {"rows_in": new["rows"], "inserted": new["rows"], "removed": old["rows"], "first_date": min(dates, default="")}
 
         def write(signed: Mapping[str, str]) -> None:
+            if not old["rows"]:
+                append_rows(context, table, slice_, signed, rows=new["rows"])
+                return
             writer = laid_out(table, slice_, rows=new["rows"]).write.format("delta").options(**signed).mode("overwrite")
             writer.option("replaceWhere", where).save(location(context.settings, table))
 
         return commit(context, table, app, counted, write)
 
 
-def _figures(frame: DataFrame, table: Table) -> dict[str, Any]:
-    """rows, digest (whatever their order) and first_date of a frame, in one pass."""
+def _figures(frame: DataFrame, table: Table, *, is_compared: bool = True, where: str = "true") -> dict[str, Any]:
+    """rows, those of them inside `where`, first_date and, where it is compared, digest (whatever the order), in one pass."""
     from pyspark.sql import functions as F
 
     first: Column = F.min(table.date) if table.date else F.lit(None)
-    found = frame.agg(
-        F.count(F.lit(1)).alias("rows"),
-        F.sum(content_hash(table.column_names).cast("decimal(38,0)")).alias("digest"),
-        first.alias("first_date"),
-    ).first()
+    digest = F.sum(content_hash(table.column_names).cast("decimal(38,0)")) if is_compared else F.lit(None)
+    rows, inside = F.count(F.lit(1)), F.count_if(F.expr(where))
+    found = frame.agg(rows.alias("rows"), inside.alias("inside"), digest.alias("digest"), first.alias("first_date")).first()
     assert found is not None  # an aggregate without groups has one row
     return found.asDict()

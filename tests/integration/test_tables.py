@@ -168,6 +168,15 @@ def test_a_day_that_may_be_empty_can_be_emptied(context_for: Contexts) -> None:
     assert (written.removed, _stored(second, SLICES, "id")) == (1, [])
 
 
+def test_rows_outside_of_the_slice_are_refused(context_for: Contexts) -> None:
+    first, second = context_for("first"), context_for("second")
+    rows = ("a", "2026-05-01", 1), ("b", "2026-05-02", 2)
+    for context, many in ((first, rows), (second, rows[1:])):
+        with pytest.raises(InvariantError, match=r"\[1\] of \[\d\] rows for \[.*\] lie outside of \[day = '2026-05-01'\]"):
+            tables.replace(context, SLICES, _rows(context, *many), where="day = '2026-05-01'")
+    assert not tables.read(first, SLICES).count()
+
+
 def test_a_date_is_published_once_and_then_revised(context_for: Contexts) -> None:
     first, second = context_for("1"), context_for("2")
     tables.append_revisions(first, FEATURES, _rows(first, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2)))
@@ -312,7 +321,7 @@ def test_every_reader_can_read(context_for: Contexts, settings: Settings) -> Non
 def test_the_checksum_of_an_empty_table_is_what_delta_finds_in_its_log(
     context: JobContext, settings: Settings, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writes_commit, "FEW_ROWS", 0)  # the checksum is Delta's writer's
+    monkeypatch.setattr(writes_commit, "FEW_BYTES", 0)  # the checksum is Delta's writer's
     tables.create(context, table)
     log = Path(tables.location(settings, table)) / "_delta_log"
     ours = json.loads((log / f"{0:020}.crc").read_text(encoding="utf-8"))
@@ -341,19 +350,24 @@ TYPES = {
 KINDS = ("string", "date", "bigint", "double", "double", "double", "decimal(20,2)", "timestamp", "boolean", "array<string>", "int")
 
 
-@pytest.mark.parametrize("write", [Write.APPEND, Write.REVISIONS])
+@pytest.mark.parametrize("write", [Write.APPEND, Write.REVISIONS, Write.REPLACE])
 def test_few_rows_are_stored_as_many_are(context_for: Contexts, settings: Settings, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = context_for("first"), context_for("second")
     columns = tuple(Column(name=name, type=kind, description=name) for name, kind in zip(TYPES, KINDS, strict=True))
     values = [f"cast({value} as {kind}) as {name}" for (name, value), kind in zip(TYPES.items(), KINDS, strict=True)]
     row = first.spark.range(1).selectExpr(*values)
-    append = tables.append if write is Write.APPEND else tables.append_revisions
+    writes: dict[Write, Callable[..., tables.Written]] = {
+        Write.APPEND: tables.append,
+        Write.REVISIONS: tables.append_revisions,
+        Write.REPLACE: lambda context, table, frame: tables.replace(context, table, frame, where=f"id = '{frame.first().id}'"),
+    }
+    append = writes[write]
     seen = []
-    for name, few in (("by_spark", (0, 10)), ("by_driver", (10, 0))):  # each goes on with what the other began
+    for name, few in (("by_spark", (0, 10_000)), ("by_driver", (10_000, 0))):  # each goes on with what the other began
         table = _table(name, write, key=("id", "day"), date="day", columns=columns, partition_by=("month",))
-        monkeypatch.setattr(writes_commit, "FEW_ROWS", few[0])
+        monkeypatch.setattr(writes_commit, "FEW_BYTES", few[0])
         written = append(first, table, row)
-        monkeypatch.setattr(writes_commit, "FEW_ROWS", few[1])
+        monkeypatch.setattr(writes_commit, "FEW_BYTES", few[1])
         append(second, table, row.withColumn("id", F.lit("b")))
         notes = [{**note, "app": ""} for note in tables.commits(settings, table)]
         files = DeltaTable(tables.location(settings, table)).get_add_actions(flatten=True)
