@@ -54,7 +54,9 @@ def _replace(context: JobContext, table: Table, frame: DataFrame, app: str, *, w
         # The usual night: nothing to compare with, and nothing to remove.
         new = _figures(slice_, table, is_compared=old["rows"] > 0, where=where)
         if new["inside"] != new["rows"]:
-            raise InvariantError(f"[{new['rows'] - new['inside']}] of [{new['rows']}] rows for [{table.full_name}] lie outside of [{where}]")
+            raise InvariantError(
+                f"[{new['rows'] - new['inside']}] of [{new['rows']}] rows for [{table.full_name}] lie outside of [{where}]"
+            )
         if not new["rows"] and not may_be_empty:
             raise DataRejectedError(f"Nothing to write to [{table.full_name}] where [{where}]; an empty frame would delete the slice")
         if (new["rows"], new["digest"]) == (old["rows"], old["digest"]):
