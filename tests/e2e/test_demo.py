@@ -99,6 +99,17 @@ def test_the_report_stands_alone(bank: Ran) -> None:
     assert bank.summary
 
 
+def test_the_notebook_goes_from_features_to_a_model(bank: Ran) -> None:
+    words = (sys.executable, "-m", "tests.fixtures.notebook", "docs/notebooks/training_set.ipynb")
+    variables = {**os.environ, "KEQUN_HOME": str(bank.home), "KEQUN_ENV": "demo", "MPLBACKEND": "agg"}
+    ran = subprocess.run(words, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert told["rows"] == told["spine"] > 10_000
+    assert told["auc"] > max(told["rule"], 0.7)
+    assert (bank.home / "reports" / "training_set.png").stat().st_size > 10_000
+
+
 def test_a_second_demo_changes_nothing(bank: Ran) -> None:
     before = bank.versions()
     said = bank.make("demo", f"DEMO_ARGS={SMALL}")
