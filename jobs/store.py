@@ -88,6 +88,21 @@ class FeatureStore:
         counts = f"count(*) as customers, count(*) - count({name}) as missing, count(distinct {name}) as distinct_values"
         return _drawn(f"select as_of_date, {counts}, {told} from ({rows}) group by as_of_date order by as_of_date")
 
+    def revisions(
+        self, *, purpose: str, features: Sequence[str] | None = None, since: date | str | None = None, until: date | str | None = None,
+        known_since: datetime | None = None,
+    ) -> Drawn:  # fmt: skip
+        """What corrections did to published rows. Grain: as_of_date × feature that a revision changed, in that order.
+
+        rows, those of them whose value came or went, mean and largest absolute change (null for names). known_since: of revisions known from
+        that instant (with a zone) on. Without any, no row.
+        """
+        names = self._names(features, purpose)
+        first, last = (None if day is None else _day(day) for day in (since, until))
+        asked = Asked(first=first, last=last, known_since=known_since)
+        parts = [published.changes(self._settings, group, published.names_of(group, names), asked) for group in published.groups_of(names)]
+        return _drawn(f"select * from ({' union all '.join(parts)}) order by as_of_date, feature")
+
     def dates(self, features: Sequence[str], *, purpose: str) -> list[date]:
         """The dates for which all of the features are stored, ascending."""
         names = self._names(features, purpose)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """A connection of its own, in memory."""
-    return duckdb.connect()
+    """A connection of its own, in memory, that says nothing: a progress bar would be among a command's output."""
+    connection = duckdb.connect()
+    connection.execute("set enable_progress_bar = false")
+    return connection
 
 
 def relation(settings: Settings, table: Table, columns: Iterable[str], *, first: date | None = None, last: date | None = None) -> str:

@@ -24,12 +24,13 @@ TECHNICAL = ("revision", "known_at")
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Which rows: dates from first to last, the newest revision or the first one, of those known at an instant (with a zone)."""
+    """Which rows: dates from first to last, the newest revision or the first one, of those known at an instant (with a zone), or since one."""
 
     first: date | None = None
     last: date | None = None
     published: Published = "corrected"
     as_known_at: datetime | None = None
+    known_since: datetime | None = None
     where: str = "true"
 
     def of(self, first: date, last: date) -> Asked:
@@ -40,7 +41,8 @@ class Asked:
         """Raises UsageError for an instant without a zone."""
         bounds = [f"as_of_date >= date '{self.first}'"] if self.first else []
         bounds += [f"as_of_date <= date '{self.last}'"] if self.last else []
-        bounds += [f"epoch_us(known_at) <= {_microseconds(self.as_known_at)}"] if self.as_known_at else []
+        bounds += [f"epoch_us(known_at) <= {_microseconds('as_known_at', self.as_known_at)}"] if self.as_known_at else []
+        bounds += [f"epoch_us(known_at) >= {_microseconds('known_since', self.known_since)}"] if self.known_since else []
         return " and ".join([self.where, *bounds])
 
 
@@ -62,6 +64,30 @@ def rows(settings: Settings, group: FeatureGroup, names: Sequence[str], asked: A
     )
 
 
+def changes(settings: Settings, group: FeatureGroup, names: Sequence[str], asked: Asked) -> str:
+    """SQL. Grain: as_of_date × feature that a revision changed: rows, how many of them came or went, mean and largest change.
+
+    Each revision is compared with the one before it. Changes are absolute, null for what is no number. Raises InputNotReadyError.
+    """
+    stored = lake.relation(settings, group.table, [*KEYS, *TECHNICAL, *names], first=asked.first, last=asked.last)
+    by_row = f"over (partition by {', '.join(KEYS)} order by revision)"
+    compared = ", ".join(f"{name}, lag({name}) {by_row} as before__{name}" for name in names)
+    keys = ", ".join(KEYS)
+    revised = f"{stored} where ({keys}) in (select ({keys}) from {stored} where revision > 0)"
+    found = f"select * from (select {keys}, revision, known_at, {compared} from {revised}) where revision > 0 and {asked.conditions}"
+    told = " union all ".join(_change(name, is_number=catalogue.feature(name).type != "string") for name in names)
+    return f"(with compared as materialized ({found}) {told})"
+
+
+def _change(name: str, *, is_number: bool) -> str:
+    change = f"abs(cast({name} as double) - cast(before__{name} as double))" if is_number else "cast(null as double)"
+    return (
+        f"select as_of_date, '{name}' as feature, count(*) as rows, count_if({name} is null or before__{name} is null) as came_or_went, "
+        f"avg({change}) as mean_change, max({change}) as largest_change from compared where {name} is distinct from before__{name} "
+        "group by as_of_date"
+    )
+
+
 def stored_dates(settings: Settings, group: FeatureGroup) -> set[date]:
     """The as-of dates that the group's table holds; none where there is no table."""
     try:
@@ -71,8 +97,8 @@ def stored_dates(settings: Settings, group: FeatureGroup) -> set[date]:
     return {row[0] for row in lake.connect().sql(f"select distinct as_of_date from {stored}").fetchall()}
 
 
-def _microseconds(at: datetime) -> int:
+def _microseconds(name: str, at: datetime) -> int:
     """Since 1970 in UTC. Raises UsageError for an instant without a zone: it could be any of twenty-four hours."""
     if at.tzinfo is None:
-        raise UsageError(f"as_known_at [{at}] has no zone; give one, such as datetime(…, tzinfo=ZoneInfo('Asia/Shanghai'))")
+        raise UsageError(f"{name} [{at}] has no zone; give one, such as datetime(…, tzinfo=ZoneInfo('Asia/Shanghai'))")
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

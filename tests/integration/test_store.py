@@ -60,6 +60,22 @@ def test_as_first_published_and_as_known(store: FeatureStore) -> None:
     assert len(store.read(JANUARY, purpose="risk", features=[NIGHT], as_known_at=known(2))) == 0
 
 
+def test_what_corrections_did(settings: Settings, store: FeatureStore) -> None:
+    publish(settings, RHYTHM, NIGHT, [(2, DECEMBER, 1, 4, 0.1), (1, DECEMBER, 2, 5, None), (2, DECEMBER, 2, 5, 0.1)])
+    publish(settings, TENURE, REGION, [(1, DECEMBER, 1, 4, "广州")])
+    found = store.revisions(purpose="risk", features=[NIGHT, REGION]).arrow.to_pylist()
+    # Of the night's share .3 became .5 and then unknown, .4 became .1 and stayed so.
+    assert found == [
+        {"as_of_date": DECEMBER, "feature": NIGHT, "rows": 3, "came_or_went": 1, "mean_change": pytest.approx(0.25), "largest_change": pytest.approx(0.3)},
+        {"as_of_date": DECEMBER, "feature": REGION, "rows": 1, "came_or_went": 0, "mean_change": None, "largest_change": None},
+    ]  # fmt: skip
+    (late,) = store.revisions(purpose="risk", features=[NIGHT], known_since=known(5)).arrow.to_pylist()
+    assert (late["rows"], late["came_or_went"], late["mean_change"]) == (1, 1, None)
+    assert len(store.revisions(purpose="risk", features=[NIGHT], until=NOVEMBER)) == 0
+    with pytest.raises(UsageError, match=r"known_since .* has no zone"):
+        store.revisions(purpose="risk", features=[NIGHT], known_since=datetime(2026, 2, 1))
+
+
 def test_a_customers_history_is_every_stored_date(store: FeatureStore) -> None:
     rows = store.history(1, purpose="risk", features=[NIGHT])
     assert rows.arrow.column("as_of_date").to_pylist() == list(DAYS)
