@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from jobs.errors import ConfigurationError, GateError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from types import ModuleType
 
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
@@ -33,6 +35,7 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 EXPERIMENT = "kequn-{model}"
 FINGERPRINT = "fingerprint"
 LOADER = "jobs.models.scorer"
+DATABASE = "mlflow.db"
 # What a scorer needs; stated, because MLflow would otherwise import the model to find out.
 REQUIREMENTS = ("numpy", "pandas", "xgboost-cpu")
 URI = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<version>\d+))")
@@ -90,7 +93,7 @@ def _is_local(settings: Settings) -> bool:
 
 
 def _database(settings: Settings) -> Path:
-    return Path(settings.tracking) / "mlflow.db"
+    return Path(settings.tracking) / DATABASE
 
 
 def address(settings: Settings) -> str:
@@ -98,19 +101,43 @@ def address(settings: Settings) -> str:
     return f"sqlite:///{_database(settings)}" if _is_local(settings) else settings.tracking
 
 
+def prepare(settings: Settings) -> None:
+    """Make the local database where there is none: whole, or not at all.
+
+    MLflow makes it by a hundred migrations, which can't be begun again half way: a process killed among them would leave a
+    database that nothing can open. Raises ConfigurationError where the folder can't be written.
+    """
+    if not _is_local(settings) or _database(settings).exists():
+        return
+    mlflow = _mlflow()
+    with _alone(settings):
+        if _database(settings).exists():
+            return
+        begun = Path(settings.tracking) / "begun"
+        shutil.rmtree(begun, ignore_errors=True)
+        begun.mkdir()
+        mlflow.MlflowClient(f"sqlite:///{begun / DATABASE}").search_registered_models(max_results=1)
+        (begun / DATABASE).rename(_database(settings))
+        shutil.rmtree(begun)
+
+
 def _client(settings: Settings) -> MlflowClient:
+    prepare(settings)
+    mlflow = _mlflow()
+    mlflow.set_tracking_uri(address(settings))
+    mlflow.set_registry_uri(address(settings))
+    client: MlflowClient = mlflow.MlflowClient()
+    return client
+
+
+def _mlflow() -> ModuleType:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # a bank's pipeline tells nobody what it does
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     import mlflow
 
-    with _alone(settings):
-        mlflow.set_tracking_uri(address(settings))
-        mlflow.set_registry_uri(address(settings))
-        client = mlflow.MlflowClient()
-        client.search_registered_models(max_results=1)  # makes the database, if it is not there
-    return client
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return mlflow
 
 
 @contextmanager

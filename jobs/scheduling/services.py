@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs import warm_python
+from jobs import tracking, warm_python
 from jobs.errors import ConfigurationError, InputNotReadyError
 from jobs.scheduling import chain, processes
 from jobs.scheduling.processes import ROOT, Service
@@ -65,7 +65,7 @@ class House:
         return socket if self.settings.spark.warm_jvms and len(os.fsencode(socket)) <= SOCKET_PATH_BYTES else None
 
     def mlflow(self, port: int = 0) -> Service:
-        store = f"sqlite:///{self.settings.tracking}/mlflow.db"
+        store = tracking.address(self.settings)
         listen = ("--host", "127.0.0.1", "--port", str(port), "--workers", "1")
         return Service(name=MLFLOW, command=(str(BIN / "mlflow"), "server", "--backend-store-uri", store, *listen), folder=self.folder)
 
@@ -141,7 +141,7 @@ def start(house: House, *, preferred: int = 0) -> None:
 
 def start_mlflow(house: House) -> int:
     """Start MLflow's pages on the deployment's store. Returns their port."""
-    Path(house.settings.tracking).mkdir(parents=True, exist_ok=True)
+    tracking.prepare(house.settings)
     port = house.take_port(MLFLOW, MLFLOW_PORT)
     processes.start(house.mlflow(port), environment(house, port))
     return port

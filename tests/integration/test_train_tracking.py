@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +58,22 @@ def trained(scorer: Scorer) -> Training:
         data_sets=[DataSet(name="train", digest="abc", rows=800, since="2024-01-31", until="2024-06-30")],
         tags={"as_of": "2025-12-31"}, files=scorer.files(), texts={"curves.json": points}, pictures=pictures.drawn(points, title="Churn"),
     )  # fmt: skip
+
+
+def test_a_store_whose_making_was_killed_is_made_again(settings: Settings) -> None:
+    begun = Path(settings.tracking) / "begun" / tracking.DATABASE
+    code = f"from conf import settings; from jobs import tracking; tracking.prepare(settings.load('ci', variables={{'KEQUN_HOME': {str(settings.home)!r}}}))"
+    making = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    while not (begun.exists() and begun.stat().st_size):
+        assert making.poll() is None
+        time.sleep(0.01)
+    making.kill()
+    making.wait()
+    assert not (Path(settings.tracking) / tracking.DATABASE).exists()
+    tracking.prepare(settings)
+    assert not begun.parent.exists()
+    with pytest.raises(GateError, match="champion"):
+        tracking.resolve(settings, "models:/churn@champion")
 
 
 def test_without_a_store_there_is_no_champion(settings: Settings) -> None:
