@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -42,6 +42,27 @@ class Core:
     def spine(self, dates: DataFrame) -> DataFrame:
         """Grain: open customer × as_of_date, see features.spine."""
         return spine(self.customers, dates, self.owners)
+
+    def of(self, customers: DataFrame) -> Core:
+        """What is known of these customers only. customers: customer_key, with their relatives (features.spine)."""
+
+        def mine(frame: DataFrame) -> DataFrame:
+            return frame.join(F.broadcast(customers), on="customer_key", how="left_semi")
+
+        def tiles(source: Source) -> DataFrame:
+            known = self.tiles(source)
+            if "customer_key" in source.entity:
+                return mine(known)
+            # A contract may have been another's before: what happened then belongs to what is known of it.
+            return known.join(F.broadcast(mine(known).select(*source.entity).distinct()), on=list(source.entity), how="left_semi")
+
+        return replace(
+            self,
+            customers=mine(self.customers),
+            account_parties=mine(self.account_parties),
+            deposit_plans=mine(self.deposit_plans),
+            tiles=tiles,
+        )
 
     def measured(self, sqls: Sequence[str], dates: Sequence[date]) -> Measured:
         """The measures that the expressions speak of; grain customer × as_of_date with facts. One pass over each source."""

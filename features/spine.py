@@ -79,6 +79,16 @@ def ownership_frame(spark: SparkSession, merges: Sequence[Merged]) -> DataFrame 
     return spark.createDataFrame(rows, OWNERSHIP_DDL) if rows else None
 
 
+def with_relatives(customers: DataFrame, owners: DataFrame | None) -> DataFrame:
+    """Grain: customer_key, those given, whoever owns their facts at some time, and all whose facts these own."""
+    if owners is None:
+        return customers
+    pairs = F.broadcast(owners.select("merged_key", "owner_key"))
+    up = customers.unionAll(customers.join(pairs, on=F.col("customer_key") == F.col("merged_key"), how="inner").select("owner_key"))
+    down = up.join(pairs, on=F.col("customer_key") == F.col("owner_key"), how="inner").select("merged_key")
+    return up.unionAll(down).distinct()
+
+
 def owned(frame: DataFrame, owners: DataFrame | None) -> DataFrame:
     """`frame` with customer_key its owner, valid for as-of dates in [owned_from, owned_to); null bounds: always.
 

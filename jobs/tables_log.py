@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable as DeltaLog
@@ -48,6 +48,17 @@ def size(settings: Settings, table: Table) -> int:
     """Bytes of the table's current files, 0 for a table that does not exist."""
     opened = log(settings, table)
     return 0 if opened is None else sum(opened.get_add_actions().column("size_bytes").to_pylist())
+
+
+def tells_changes(settings: Settings, table: Table, *, after: int, kept_since: datetime) -> bool:
+    """Whether the change feed can be read from a version on: the table was created with one, and what it needs lies no further
+    back than maintenance keeps files.
+    """
+    opened = log(settings, table)
+    if opened is None or opened.metadata().configuration.get("delta.enableChangeDataFeed") != "true":
+        return False
+    first = next((entry for entry in _history(settings, table) if entry["version"] == after + 1), None)
+    return first is not None and datetime.fromtimestamp(first["timestamp"] / 1000, UTC) >= kept_since
 
 
 def may_hold(settings: Settings, table: Table, first: date, last: date) -> bool:

@@ -63,6 +63,12 @@ def read_or_empty(context: JobContext, table: Table) -> DataFrame:
     return read(context, table)
 
 
+def changes(context: JobContext, table: Table, *, after: int) -> DataFrame:
+    """Rows that commits after a version brought, changed or took away: as they were and as they became, by the change feed."""
+    reader = context.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", after + 1)
+    return reader.load(location(context.settings, table)).select(*table.column_names)
+
+
 def current(frame: DataFrame, table: Table) -> DataFrame:
     """The images in force now: one row per key."""
     from pyspark.sql import functions as F

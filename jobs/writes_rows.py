@@ -12,7 +12,7 @@ from jobs.tables_read import read
 from jobs.writes_commit import Written, append_rows, commit, content_hash, once, signing, unchanged, with_month
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date
 
     from pyspark.sql import DataFrame
@@ -29,28 +29,40 @@ class Span(NamedTuple):
     last: date | None
 
 
-def append_revisions(context: JobContext, table: Table, frame: DataFrame, *, part: str = "", span: Span | None = None) -> Written:
+class Scope(NamedTuple):
+    """All that a frame speaks of: these dates, of all keys or only of those `among` (part of the contract's key).
+
+    What was published of them and is not in the frame any more is withdrawn: by one more revision, without content.
+    """
+
+    dates: Collection[date]
+    among: DataFrame | None = None
+
+
+def append_revisions(
+    context: JobContext, table: Table, frame: DataFrame, *, part: str = "", span: Span | None = None, scope: Scope | None = None
+) -> Written:
     """Publish rows of key × date: revision 0 where nothing was published, one more where the content differs.
 
     frame: one row per contract key (which includes the date), in the contract's columns; read twice, so make it when it is dear.
-    span: the frame's, where the caller knows it; else it is counted.
+    span: the frame's, where the caller knows it; else it is counted. scope: without it nothing is withdrawn.
     """
-    return once(context, table, Write.REVISIONS, part=part, work=lambda app: _append_revisions(context, table, frame, app, span))
+    return once(context, table, Write.REVISIONS, part=part, work=lambda app: _append_revisions(context, table, frame, app, span, scope))
 
 
-def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: str, span: Span | None) -> Written:
+def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: str, span: Span | None, scope: Scope | None) -> Written:
     from pyspark.sql import functions as F
 
     rows, first, last = span or _span(frame, str(table.date))
     if first is None or last is None:
         raise DataRejectedError(f"Nothing to publish to [{table.full_name}]; the spine of [{context.request.partition}] is empty")
-    hashed = with_month(table, frame).withColumn("row_hash", content_hash(table.content)).withColumn("known_at", F.lit(context.started_at))
+    hashed = frame.withColumn("row_hash", content_hash(table.content))
     if not may_hold(context.settings, table, first, last):
         # The usual night: nothing to compare with.
         figures = {"rows_in": rows, "inserted": rows, "first_date": str(first)}
-        new = hashed.withColumn("revision", F.lit(0))
+        new = _known(context, table, hashed).withColumn("revision", F.lit(0))
         return commit(context, table, app, figures, lambda signed: append_rows(context, table, new, signed, rows=rows))
-    return _append_differing(context, table, hashed, app)
+    return _append_differing(context, table, hashed, app, scope)
 
 
 def _span(frame: DataFrame, date: str) -> Span:
@@ -61,45 +73,63 @@ def _span(frame: DataFrame, date: str) -> Span:
     return Span(*found)
 
 
-def _append_differing(context: JobContext, table: Table, hashed: DataFrame, app: str) -> Written:
+def _known(context: JobContext, table: Table, rows: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
-    with kept(_revisions(context, table, hashed)) as revisions:
+    return with_month(table, rows).withColumn("known_at", F.lit(context.started_at))
+
+
+def _append_differing(context: JobContext, table: Table, hashed: DataFrame, app: str, scope: Scope | None) -> Written:
+    from pyspark.sql import functions as F
+
+    is_there, was_published = F.col("row_hash").isNotNull(), F.col("last_revision").isNotNull()
+    with kept(_revisions(context, table, hashed, scope)) as revisions:
         counted = revisions.agg(
-            F.count(F.lit(1)).alias("rows_in"),
-            F.count_if(F.col("last_hash").isNull()).alias("inserted"),
-            F.count_if(F.col("differs") & F.col("last_hash").isNotNull()).alias("updated"),
+            F.count_if(is_there).alias("rows_in"),
+            F.count_if(~was_published).alias("inserted"),
+            F.count_if(F.col("differs") & was_published & is_there).alias("updated"),
+            F.count_if(F.col("differs") & ~is_there).alias("removed"),
             F.min(F.when(F.col("differs"), F.col(str(table.date)))).alias("first_date"),
         ).first()
         assert counted is not None  # an aggregate without groups has one row
         figures: dict[str, Any] = counted.asDict()
-        rows = figures["inserted"] + figures["updated"]
+        brought = figures["inserted"] + figures["updated"]
+        rows = brought + figures["removed"]
         if not rows:
             return unchanged(context, table, figures["rows_in"])
-        figures |= {"unchanged": figures["rows_in"] - rows, "first_date": str(figures["first_date"])}
+        figures |= {"unchanged": figures["rows_in"] - brought, "first_date": str(figures["first_date"])}
         differing = revisions.where("differs")
         return commit(context, table, app, figures, lambda signed: append_rows(context, table, differing, signed, rows=rows))
 
 
-def _revisions(context: JobContext, table: Table, hashed: DataFrame) -> DataFrame:
-    """Grain: the frame's, with the revision each row would become and whether it differs from the last one."""
+def _revisions(context: JobContext, table: Table, hashed: DataFrame, scope: Scope | None) -> DataFrame:
+    """Grain: the frame's and the scope's, with the revision each row would become and whether it differs from the last one."""
     from pyspark.sql import functions as F
 
-    compared = hashed.join(_last_revisions(context, table, hashed), on=list(table.key), how="left")
-    return compared.withColumns(
+    last = _last_revisions(context, table, hashed, scope)
+    compared = hashed.join(last, on=list(table.key), how="full" if scope else "left")
+    return _known(context, table, compared).withColumns(
         {
             "revision": F.coalesce(F.col("last_revision") + 1, F.lit(0)),
-            "differs": F.col("last_hash").isNull() | (F.col("last_hash") != F.col("row_hash")),
+            "differs": F.col("last_revision").isNull() | ~F.col("last_hash").eqNullSafe(F.col("row_hash")),
         }
     )
 
 
-def _last_revisions(context: JobContext, table: Table, frame: DataFrame) -> DataFrame:
-    """Grain: contract key, of the frame's dates; last_hash and last_revision of what was published."""
+def _last_revisions(context: JobContext, table: Table, frame: DataFrame, scope: Scope | None) -> DataFrame:
+    """Grain: contract key, of the scope or the frame's dates; last_hash and last_revision of what was published."""
     from pyspark.sql import functions as F
 
-    dates = frame.select(str(table.date)).distinct()
-    published = read(context, table).join(F.broadcast(dates), on=str(table.date), how="left_semi")
+    day = str(table.date)
+    published = read(context, table)
+    if scope:
+        published = published.where(F.col(day).isin(sorted(scope.dates)))
+        if "month" in table.partition_by:
+            published = published.where(F.col("month").isin(sorted({one.year * 100 + one.month for one in scope.dates})))
+        if scope.among is not None:
+            published = published.join(F.broadcast(scope.among), on=scope.among.columns, how="left_semi")
+    else:
+        published = published.join(F.broadcast(frame.select(day).distinct()), on=day, how="left_semi")
     last = published.groupBy(*table.key).agg(F.max(F.struct("revision", "row_hash")).alias("last"))
     return last.select(*table.key, F.col("last.row_hash").alias("last_hash"), F.col("last.revision").alias("last_revision"))
 

@@ -51,7 +51,7 @@ PRODUCT_FAMILIES = ("demand", "term", "recurring", "wealth", "credit_card", "con
 
 CUSTOMER = Table(
     layer="core", name="customer", title="Customers", title_zh="客户",
-    grain="customer × validity interval", key=("customer_key",), write=Write.INTERVALS, interval=VALID,
+    grain="customer × validity interval", key=("customer_key",), write=Write.INTERVALS, interval=VALID, change_feed=True,
     columns=(
         CUSTOMER_KEY,
         Column(name="birth_date", type="date", description="Date of birth", sensitivity=C2),
@@ -88,7 +88,7 @@ CUSTOMER_IDENTITY = Table(
 
 CUSTOMER_MERGE = Table(
     layer="core", name="customer_merge", title="Merged customers", title_zh="客户合并", restricted=True,
-    grain="merged customer × validity interval", key=("customer_key",), write=Write.INTERVALS, interval=VALID,
+    grain="merged customer × validity interval", key=("customer_key",), write=Write.INTERVALS, interval=VALID, change_feed=True, date="merged_on",
     columns=(
         CUSTOMER_KEY,
         _key("survivor_key", "surviving customer"),
@@ -99,7 +99,7 @@ CUSTOMER_MERGE = Table(
 
 ACCOUNT = Table(
     layer="core", name="account", title="Accounts", title_zh="账户",
-    grain="account × validity interval", key=("account_key",), write=Write.INTERVALS, interval=VALID,
+    grain="account × validity interval", key=("account_key",), write=Write.INTERVALS, interval=VALID, change_feed=True,
     columns=(
         ACCOUNT_KEY,
         _text("product_code", "Product, see core.product", nullable=False),
@@ -117,7 +117,7 @@ ACCOUNT = Table(
 
 ACCOUNT_PARTY = Table(
     layer="core", name="account_party", title="Account parties", title_zh="账户关系人",
-    grain="account × customer × validity interval", key=("account_key", "customer_key"), write=Write.INTERVALS, interval=VALID,
+    grain="account × customer × validity interval", key=("account_key", "customer_key"), write=Write.INTERVALS, interval=VALID, change_feed=True,
     columns=(
         ACCOUNT_KEY,
         CUSTOMER_KEY,

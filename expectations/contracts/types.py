@@ -182,7 +182,8 @@ class Table:
         if self.write is Write.CHANGED:
             added.append(Column(name="updated_at", type="timestamp", description="Last change of the content, UTC", nullable=False))
         if self.interval or self.write in {Write.CHANGED, Write.REVISIONS}:
-            added.append(Column(name="row_hash", type="bigint", description="xxhash64 of the content columns"))
+            withdrawn = "; null: the row is withdrawn, without content" if self.write is Write.REVISIONS else ""
+            added.append(Column(name="row_hash", type="bigint", description=f"xxhash64 of the content columns{withdrawn}"))
         return (*added, *self.technical)
 
     @property

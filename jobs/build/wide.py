@@ -66,7 +66,10 @@ def _of_group(group: FeatureGroup, names: Sequence[str]) -> list[str]:
 
 
 def newest(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> DataFrame:
-    """Grain: customer × as_of_date; the last revision of each, columns of the group's table. Dates not built are absent."""
+    """Grain: customer × as_of_date; the last revision of each, columns of the group's table.
+
+    Dates not built are absent, and customers who turned out not to have been there.
+    """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -74,7 +77,11 @@ def newest(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> D
     if not tables.may_be_revised(context.settings, group.table, min(dates), max(dates)):
         return stored
     last = Window.partitionBy(*KEYS).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    return stored.withColumn("last_revision", F.max("revision").over(last)).where("revision = last_revision").drop("last_revision")
+    return (
+        stored.withColumn("last_revision", F.max("revision").over(last))
+        .where("revision = last_revision and row_hash is not null")
+        .drop("last_revision")
+    )
 
 
 def built_dates(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> set[date]:

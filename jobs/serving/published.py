@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Published = Literal["corrected", "first"]
 
-TECHNICAL = ("revision", "known_at")
+TECHNICAL = ("revision", "known_at", "row_hash")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +55,15 @@ def names_of(group: FeatureGroup, names: Sequence[str]) -> list[str]:
 
 
 def rows(settings: Settings, group: FeatureGroup, names: Sequence[str], asked: Asked) -> str:
-    """SQL. Grain: customer_key × as_of_date; the named features. Raises InputNotReadyError when nothing is stored of the dates."""
+    """SQL. Grain: customer_key × as_of_date; the named features. Raises InputNotReadyError when nothing is stored of the dates.
+
+    Of customers who turned out not to have been there the newest revision is one without content: they have no row.
+    """
     stored = lake.relation(settings, group.table, [*KEYS, *TECHNICAL, *names], first=asked.first, last=asked.last)
     order = "asc" if asked.published == "first" else "desc"
     return (
         f"select {', '.join([*KEYS, *names])} from {stored} where {asked.conditions} "
-        f"qualify row_number() over (partition by {', '.join(KEYS)} order by revision {order}) = 1"
+        f"qualify row_number() over (partition by {', '.join(KEYS)} order by revision {order}) = 1 and row_hash is not null"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace as altered
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.settings import Settings
+from expectations.contracts import core
 from expectations.contracts.types import KNOWN, VALID, Column, Table, Write
 from jobs import tables, tables_log, tables_read, writes_commit
-from jobs.context import JobContext
+from jobs.context import JobContext, now
 from jobs.errors import ConfigurationError, DataRejectedError, InvariantError
 
 Contexts = Callable[..., JobContext]
@@ -194,6 +195,23 @@ def test_a_date_is_published_once_and_then_revised(context_for: Contexts) -> Non
     assert (repeated.version, repeated.unchanged) == (written.version, 2)
 
 
+def test_what_is_no_more_of_a_scope_is_withdrawn_and_may_come_back(context_for: Contexts) -> None:
+    first, second, third, fourth = (context_for(str(nth)) for nth in range(4))
+    tables.append_revisions(
+        first, FEATURES, _rows(first, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2), ("c", "2026-05-01", 3), ("a", "2026-05-02", 1))
+    )
+    # a and b alone are looked at, of the 1st alone: there is no b any more.
+    of_two = tables.Scope([_day("2026-05-01")], second.spark.createDataFrame([("a",), ("b",)], "id string"))
+    left = _rows(second, ("a", "2026-05-01", 1))
+    written = tables.append_revisions(second, FEATURES, left, scope=of_two)
+    assert (written.rows_in, written.inserted, written.updated, written.unchanged, written.removed) == (1, 0, 0, 1, 1)
+    assert _stored(second, FEATURES, "id", "day", "revision", "amount", "row_hash")[-2] == ("b", _day("2026-05-01"), 1, None, None)
+    again = tables.append_revisions(third, FEATURES, left, scope=of_two)
+    assert (again.version, again.removed) == (written.version, 0)
+    back = tables.append_revisions(fourth, FEATURES, _rows(fourth, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2)), scope=of_two)
+    assert (back.inserted, back.updated, back.unchanged, back.removed) == (0, 1, 1, 0)
+
+
 def test_the_log_tells_which_dates_were_never_published_or_revised(context_for: Contexts, settings: Settings) -> None:
     first, second = context_for("1"), context_for("2")
     tables.append_revisions(first, FEATURES, _rows(first, ("a", "2026-05-01", 1), ("a", "2026-05-03", 1)))
@@ -204,6 +222,17 @@ def test_the_log_tells_which_dates_were_never_published_or_revised(context_for: 
     assert tables.may_be_revised(settings, FEATURES, _day("2026-05-01"), _day("2026-05-01"))
     assert not tables.may_be_revised(settings, FEATURES, _day("2026-05-04"), _day("2026-05-31"))
     assert not tables_log.may_hold(settings, SLICES, _day("2026-05-01"), _day("2026-05-31"))  # no such table
+
+
+def test_a_change_feed_is_read_as_far_back_as_its_files_are_kept(context: JobContext, settings: Settings) -> None:
+    hour = timedelta(hours=1)
+    for table in (core.CUSTOMER, core.PRODUCT):
+        tables.create(context, table)
+    assert tables.tells_changes(settings, core.CUSTOMER, after=-1, kept_since=now() - hour)
+    assert not tables.tells_changes(settings, core.CUSTOMER, after=-1, kept_since=now() + hour)
+    assert not tables.tells_changes(settings, core.CUSTOMER, after=0, kept_since=now() - hour)  # no such commit yet
+    assert not tables.tells_changes(settings, core.PRODUCT, after=-1, kept_since=now() - hour)  # keeps none
+    assert not tables.tells_changes(settings, core.ACCOUNT, after=-1, kept_since=now() - hour)  # no such table
 
 
 def test_what_a_job_knows_itself_is_read_like_any_other_rows(context_for: Contexts, settings: Settings) -> None:

@@ -1,0 +1,145 @@
+"""Stored feature rows that late and corrected facts concern: of which dates, of which customers.
+
+A run of `kequn features` tells the ledger which version of every input it has seen. The notes of later commits say which
+business date they touched first, and where features of that date or a later one are stored, the change feeds say whose.
+Only these rows are made again, and appended as revisions where they differ: the result is that of a rebuild.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from expectations.contracts import core
+from features import spine
+from features.catalogue import GROUPS
+from jobs import ledger, tables
+from jobs.build.dates import between
+from jobs.build.facts import INPUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from pyspark.sql import DataFrame
+
+    from conf.settings import Settings
+    from expectations.contracts.types import Table
+    from jobs.build.facts import Facts
+    from jobs.context import JobContext
+
+# Columns that tell whose a row is.
+CUSTOMERS, ACCOUNT = ("customer_key", "survivor_key"), "account_key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrections:
+    """What has to be made again because inputs have changed from versions `before` to `now`.
+
+    touched: first business date that changed, by table. dates: stored as-of dates from there on, by feature table.
+    """
+
+    before: Mapping[str, int]
+    now: Mapping[str, int]
+    touched: Mapping[str, date]
+    dates: Mapping[str, Collection[date]]
+
+    @property
+    def all_dates(self) -> list[date]:
+        return sorted({day for days in self.dates.values() for day in days})
+
+    @property
+    def part(self) -> str:
+        """Names the write: the same run, killed and begun again after more has come, corrects something else."""
+        versions = json.dumps([self.before, self.now], sort_keys=True)
+        return f"corrections {hashlib.sha256(versions.encode()).hexdigest()[:12]}"
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        return {"touched": {name: str(day) for name, day in self.touched.items()}, "dates": [str(day) for day in self.all_dates]}
+
+
+def seen(settings: Settings) -> dict[str, int]:
+    """Versions of all inputs; to be asked for before the inputs are read."""
+    return {table.full_name: tables.version(settings, table) for table in INPUTS}
+
+
+def due(context: JobContext, now: Mapping[str, int], asked: Sequence[date]) -> Corrections | None:
+    """What has changed since the newest run of `kequn features`, without the dates that are asked for anyway.
+
+    None where nothing has, no date is stored that it concerns, or no run has told what it saw. Dates that lie further back
+    than the settings' `retention.corrected_days` are left as they are.
+    """
+    run = ledger.newest(context.settings, "features")
+    before: dict[str, int] = json.loads(run["figures"]).get("seen", {}) if run else {}
+    touched = _touched(context.settings, before, now)
+    if not touched:
+        return None
+    reach = asked[-1] - timedelta(days=context.settings.retention.corrected_days)
+    dates = _stored(context, max(min(touched.values()), reach), without=asked)
+    return Corrections(before=before, now=now, touched=touched, dates=dates) if dates else None
+
+
+def _touched(settings: Settings, before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, date]:
+    changed = [table for table in INPUTS if before.get(table.full_name, now[table.full_name]) != now[table.full_name]]
+    found = {table.full_name: tables.first_touched(settings, table, after=before[table.full_name]) for table in changed}
+    return {name: date.fromisoformat(day) for name, day in found.items() if day}
+
+
+def _stored(context: JobContext, since: date, *, without: Collection[date]) -> dict[str, set[date]]:
+    """Stored as-of dates from `since` on, by table: of most nights the log's statistics tell that there are none."""
+    groups = [group.table for group in GROUPS if tables.may_hold(context.settings, group.table, since, date.max)]
+    if not groups:
+        return {}
+    rows = [
+        tables.read(context, table).where(between("as_of_date", since, date.max)).select(F.lit(table.full_name).alias("name"), "as_of_date")
+        for table in groups
+    ]
+    found: dict[str, set[date]] = {}
+    for name, day in _union(rows).distinct().collect():
+        if day not in without:
+            found.setdefault(name, set()).add(day)
+    return found
+
+
+def customers(facts: Facts, corrections: Corrections) -> DataFrame | None:
+    """Grain: customer_key, all whose rows the changes may concern; None where that is everybody.
+
+    More customers than concerned cost time, fewer would be wrong: whoever ever held an account of a changed row is among
+    them, and everybody who owns, or owned, the facts of another one of them.
+    """
+    until = corrections.all_dates[-1]
+    concerning = [table for table in INPUTS if corrections.touched.get(table.full_name, date.max) <= until]
+    if not all(_is_followed(facts.context, table, corrections) for table in concerning):
+        return None
+    parties = tables.read_or_empty(facts.context, core.ACCOUNT_PARTY).select("account_key", "customer_key")
+    found = []
+    for table in concerning:
+        changed = tables.changes(facts.context, table, after=corrections.before[table.full_name]).where(f"{_day(table)} <= date'{until}'")
+        found += [changed.select(F.col(name).alias("customer_key")) for name in CUSTOMERS if name in table.column_names]
+        if ACCOUNT in table.column_names:
+            held = parties.join(F.broadcast(changed.select(ACCOUNT).distinct()), on=ACCOUNT, how="left_semi")
+            found.append(held.select("customer_key"))
+    return spine.with_relatives(_union(found).where("customer_key is not null").distinct(), facts.owners)
+
+
+def _is_followed(context: JobContext, table: Table, corrections: Corrections) -> bool:
+    """Whether the table tells whose rows changed: not where it is nobody's (a price), or its log or feed do not reach back."""
+    if {*CUSTOMERS, ACCOUNT}.isdisjoint(table.column_names) or corrections.touched[table.full_name] == date.min:
+        return False
+    kept_since = context.started_at - timedelta(hours=context.settings.retention.vacuum_hours)
+    return tables.tells_changes(context.settings, table, after=corrections.before[table.full_name], kept_since=kept_since)
+
+
+def _day(table: Table) -> str:
+    """The column that tells from which business date on a row counts."""
+    return table.date or tables.interval_of(table).start
+
+
+def _union(frames: Sequence[DataFrame]) -> DataFrame:
+    return reduce(lambda left, right: left.unionAll(right), frames)

@@ -1,0 +1,156 @@
+"""Late and corrected facts reach the stored features of every date that they concern: equal to a rebuild, as revisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+
+from pyspark.sql import functions as F
+
+from conf.settings import Settings
+from features import catalogue, engine
+from jobs import ledger, tables
+from jobs.build import corrections, features_command
+from jobs.build.facts import Facts
+from jobs.build.wide import wide_features
+from jobs.context import now
+from jobs.serving.published import Published
+from jobs.store import FeatureStore
+from tests.fixtures.bank import CONTRACTS, Bank
+
+PUBLISHED = [JAN_28, JAN_29, JAN_30, JAN_31] = [date(2026, 1, day) for day in (28, 29, 30, 31)]
+TONIGHT, TOMORROW = date(2026, 2, 1), date(2026, 2, 2)
+# 5 will have been merged into 6, 7 will have left; nothing is ever corrected of 8.
+GIVEN = {
+    "customers": "customer_key\n1\n2\n3\n4\n5\n6\n7\n8",
+    "accounts": """
+        account_key | product_code
+        1           |
+        2           |
+        3           |
+        4           | T12
+        5           |
+        6           |
+        8           |
+        9           | L01
+    """,
+    "account_parties": "account_key | customer_key\n1 | 1\n2 | 2\n3 | 3\n4 | 4\n5 | 5\n6 | 6\n8 | 8\n9 | 4",
+    "products": "product_code | family | is_asset\nD01 | demand | true\nT12 | term | true\nL01 | consumer_loan | false",
+    "rates": "kind | code | value_ppm\ntransfer | CNY | 20000\nclient | D01 | 2000\nunit_cost | app | 10000",
+    "transactions": """
+        transaction_id | customer_key | business_date | amount
+        t1             | 1            | 2026-01-28    | 10
+        t2             | 2            | 2026-01-29    | 20
+        t3             | 3            | 2026-01-29    | 30
+        t5             | 5            | 2026-01-10    | 50
+        t8             | 8            | 2026-01-30    | 80
+    """,
+    "balances": """
+        account_key | customer_key | business_date | balance
+        1           | 1            | 2025-12-31    | 1000
+        4           | 4            | 2025-12-31    | 4000
+        4           | 4            | 2026-01-29    | 4400
+        8           | 8            | 2026-01-02    | 8000
+    """,
+    "channel_events": "event_id | customer_key | business_date\ne1 | 1 | 2026-01-15\ne8 | 8 | 2026-01-16",
+    "credit_accounts": """
+        credit_account_id | business_date | customer_key | owed | limit
+        L1                | 2025-12-01    | 4            | 900  | 1000
+        L1                | 2026-01-28    | 4            | 800  | 1000
+    """,
+}  # fmt: skip
+LATE = {
+    # 1, 2 and 3 by their transactions: one comes late, one is corrected, one turns out to be another's.
+    "transactions": """
+        transaction_id | customer_key | business_date | amount
+        late           | 1            | 2026-01-30    | 15
+        t2             | 2            | 2026-01-29    | 25
+        t3             | 2            | 2026-01-29    | 30
+    """,
+    "balances": "account_key | customer_key | business_date | balance\n4 | 4 | 2026-01-29 | 4500",
+    "merges": "customer_key | survivor_key | merged_on | valid_from\n5 | 6 | 2026-01-30 | 2026-02-01",
+    "customers": "customer_key | status | closed_on | valid_from\n7 | closed | 2026-01-29 | 2026-01-29",
+}  # fmt: skip
+ON_TIME = {"transactions": "transaction_id | customer_key | business_date | amount\nt9 | 8 | 2026-02-01 | 90"}
+DEARER = {"rates": "kind | code | value_ppm | valid_from\ntransfer | CNY | 25000 | 2026-01-30"}
+
+
+def deliver(context, given: dict[str, str], at: datetime) -> None:
+    """Into the core tables, as ingest merges deliveries that were produced at an instant."""
+    bank = Bank(context.spark, given)
+    for name in given:
+        table = CONTRACTS[name]
+        frame = bank.frame(name).withColumn("known_from", F.lit(at)).select(*(c.name for c in table.columns), table.interval.start)
+        tables.merge_intervals(context, table, frame)
+
+
+def build(context):
+    """The job, and its row in the ledger, from which the next run starts."""
+    report = features_command.build(context)
+    ledger.record(context, report, inputs="", seconds=0, peak_mb=0, finished_at=now())
+    return report
+
+
+def due(context) -> corrections.Corrections | None:
+    return corrections.due(context, corrections.seen(context.settings), [context.as_of])
+
+
+def looking_back(context, days: int):
+    """The context of a deployment that corrects no dates further back."""
+    retention = context.settings.retention.model_copy(update={"corrected_days": days})
+    return replace(context, settings=context.settings.model_copy(update={"retention": retention}))
+
+
+def by_key(rows) -> dict[tuple, dict]:
+    return {(row["customer_key"], row["as_of_date"]): row.asDict() for row in rows}
+
+
+def expect_a_rebuild(context, dates) -> None:
+    """What is stored is what comes out of the core tables when nothing is known of tiles and earlier runs."""
+    rebuilt = engine.features_of(Facts(context, dates[0], dates[-1]).core(), dates)
+    assert by_key(wide_features(context, dates).collect()) == by_key(rebuilt.collect())
+
+
+def spent_until(day: date, settings: Settings, *, revision: Published) -> dict[int, int]:
+    """By customer, 30 days; read without Spark."""
+    name = "activity__out_sum_30d"
+    rows = FeatureStore(settings).read(day, purpose="risk", features=[name], revision=revision).arrow.to_pylist()
+    return {row["customer_key"]: int(row[name]) for row in rows}
+
+
+def test_late_facts_are_corrected_as_by_a_rebuild(context_for, settings: Settings) -> None:
+    ingest, night = context_for("ingest"), context_for("features", TONIGHT)
+    deliver(ingest, GIVEN, datetime(2026, 1, 31))
+    assert build(context_for("features", JAN_28, JAN_31)).figures["corrections"] == {}
+    deliver(context_for("ingest", TONIGHT), ON_TIME, datetime(2026, 2, 1))
+    assert due(night) is None
+
+    deliver(context_for("ingest", TONIGHT, generation=1), LATE, datetime(2026, 2, 1))
+    assert due(looking_back(night, 1)).all_dates == [JAN_31]
+    report = build(night)
+    assert report.figures["corrections"] == {
+        "touched": {
+            "core.customer": "2026-01-29", "core.customer_merge": "2026-01-30", "core.transaction": "2026-01-29", "core.balance_daily": "2026-01-29",
+        },
+        "dates": ["2026-01-29", "2026-01-30", "2026-01-31"],
+    }  # fmt: skip
+    expect_a_rebuild(night, [*PUBLISHED, TONIGHT])
+
+    # Spending: 2 and 3 on three days; 1, and 6 who owns what 5 did, on the last two. Withdrawn: 7 on three days, 5 on two.
+    table = next(group.table for group in catalogue.GROUPS if group.name == "activity")
+    revised = tables.read(night, table).where("revision = 1 and row_hash is not null").select("customer_key", "as_of_date").collect()
+    on_two_days = [(who, day) for who in (1, 6) for day in (JAN_30, JAN_31)]
+    assert sorted(map(tuple, revised)) == sorted([(who, day) for who in (2, 3) for day in (JAN_29, JAN_30, JAN_31)] + on_two_days)
+    assert report.rows["features.activity_v1 earlier dates revised"] == 10
+    assert {count for name, count in report.rows.items() if name.endswith("earlier dates withdrawn")} == {5}
+
+    # Both are readable: as first published, and as corrected.
+    assert spent_until(JAN_30, settings, revision="first") == {1: 10, 2: 20, 3: 30, 4: 0, 5: 50, 6: 0, 7: 0, 8: 80}
+    assert spent_until(JAN_30, settings, revision="corrected") == {1: 25, 2: 55, 3: 0, 4: 0, 6: 50, 8: 80}
+
+    # A price is nobody's: everybody's rows are made again.
+    deliver(context_for("ingest", TOMORROW), DEARER, datetime(2026, 2, 2))
+    tomorrow = context_for("features", TOMORROW)
+    report = build(tomorrow)
+    assert report.figures["corrections"]["dates"] == ["2026-01-30", "2026-01-31", "2026-02-01"]
+    expect_a_rebuild(tomorrow, [*PUBLISHED, TONIGHT, TOMORROW])
