@@ -66,9 +66,16 @@ def test_a_command_is_carried_out_with_the_streams_and_the_exit_code_of_who_aske
 
 
 def _with_jvm(server: psutil.Process) -> list[psutil.Process]:
-    """The fork and what it started, once there is a JVM."""
+    """The processes below the server, once a JVM is among them; a shell in between may end while it is looked at."""
     below = server.children(recursive=True)
-    return below if any("SparkSubmit" in " ".join(process.cmdline()) for process in below) else []
+    return below if any("SparkSubmit" in _words(process) for process in below) else []
+
+
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def test_who_ends_the_process_that_was_started_ends_the_fork_and_its_jvm(socket: Path, server: psutil.Process, tmp_path: Path) -> None:
