@@ -28,6 +28,8 @@ NOTHING = np.iinfo(np.int64).min
 # Values beyond this could overflow in a sum over the longest window.
 LARGEST = np.iinfo(np.int64).max // (LONGEST_WINDOW + 1)
 _DAY_BITS = 20
+# How far back levels are told apart from having none: to the month-end before the twelve of a leap year.
+LEVELS_SINCE = LONGEST_WINDOW + 1
 
 
 @dataclass(frozen=True)
@@ -116,18 +118,33 @@ class Sweep:
         first = np.searchsorted(self.rows.segment, self.rows.segment, side="left")
         return np.append(_bounded(running[1:] - running[first], column), 0)
 
-    def area(self, levels: Integers, days_before: int, *, moment: bool = False) -> Integers:
-        """Per question levels × days they held, from the segment's first row to `days_before` the as-of date, itself included.
+    def begun(self, column: str) -> Integers:
+        """Per question the position of the row from which on it has a level: the one that holds LEVELS_SINCE days before
+        the as-of date, or the first one after, where that level is 0.
 
-        moment: levels × the numbers of these days.
+        Where rows begin does not tell: to who was emptied long ago an as-of date alone may give no row, a long range its last.
         """
+        found: Integers = self.once(("begun", column), lambda: self._begun(column))
+        return found
+
+    def _begun(self, column: str) -> Integers:
+        after = self.until(LEVELS_SINCE)
+        found: Integers = after - (_level_on(self, column, after) != 0)
+        return found
+
+    def area(self, levels: Integers, days_before: int, *, start: Integers | None = None, moment: bool = False) -> Integers:
+        """Per question levels × days they held, from the row at `start` to `days_before` the as-of date, itself included.
+
+        start: where not given, the segment's first row. moment: levels × the numbers of these days.
+        """
+        start = self.start if start is None else start
         weight = _days_before if moment else np.positive
         day = self.rows.day
         until = np.append(np.where(np.diff(self.rows.segment) == 0, day[1:], day[:-1]), day[-1:])
         whole = _prefix(levels[:-1] * (weight(until) - weight(day)))
         last = self.until(days_before) - 1
         begun = levels[last] * (weight(self.asked.as_of - days_before + 1) - weight(np.append(day, 0)[last]))
-        return np.where(last >= self.start, whole[last] - whole[self.start] + begun, 0)
+        return np.where(last >= start, whole[last] - whole[start] + begun, 0)
 
 
 def _days_before(day: Integers) -> Integers:
@@ -328,7 +345,7 @@ def _month_ends_below(sweep: Sweep, measure: Measure, window: int) -> Integers:
     levels, found = sweep.levels(measure.column), np.zeros(len(sweep.asked.as_of), dtype=np.int64)
     for months_before in range(1, window // 30 + 1):
         after = sweep.once(("month end", months_before), partial(_until_month_end, sweep, months_before))
-        found += (after > sweep.start) & (levels[after - 1] < measure.argument)
+        found += (after > sweep.begun(measure.column)) & (levels[after - 1] < measure.argument)
     return found
 
 
@@ -336,8 +353,8 @@ def _until_month_end(sweep: Sweep, months_before: int) -> Integers:
     return sweep.after(_month_end(sweep, months_before))
 
 
-def _area_of(sweep: Sweep, levels: Integers, window: int) -> Integers:
-    return sweep.area(levels, 0) - sweep.area(levels, window)
+def _area_of(sweep: Sweep, levels: Integers, window: int, start: Integers | None = None) -> Integers:
+    return sweep.area(levels, 0, start=start) - sweep.area(levels, window, start=start)
 
 
 def _area(sweep: Sweep, measure: Measure, window: int) -> Integers:
@@ -364,19 +381,18 @@ def _moment_log(sweep: Sweep, measure: Measure, window: int) -> Integers:
 
 
 def _days_below(sweep: Sweep, measure: Measure, window: int) -> Integers:
-    return _area_of(sweep, (sweep.levels(measure.column) < measure.argument).astype(np.int64), window)
+    is_below = (sweep.levels(measure.column) < measure.argument).astype(np.int64)
+    return _area_of(sweep, is_below, window, start=sweep.begun(measure.column))
 
 
 def _highest(sweep: Sweep, measure: Measure, window: int) -> Integers:
     # The level that the window begins with was reached before it, unless nothing was.
-    first = np.maximum(sweep.until(window - 1) - 1, sweep.start)
+    first = np.maximum(sweep.until(window - 1) - 1, sweep.begun(measure.column))
     return best(sweep.levels(measure.column)[:-1], first, sweep.until(), np.maximum, NOTHING)
 
 
 def _largest_fall(sweep: Sweep, measure: Measure, window: int) -> Integers:
-    is_first = np.append(True, np.diff(sweep.rows.segment) != 0)[: len(sweep.rows.segment)]
-    fallen = np.where(is_first, 0, np.maximum(-sweep.rows.columns[measure.column], 0))
-    return best(fallen, sweep.until(window), sweep.until(), np.maximum, NOTHING)
+    return best(np.maximum(-sweep.rows.columns[measure.column], 0), sweep.until(window), sweep.until(), np.maximum, NOTHING)
 
 
 _OPERATIONS: dict[Operation | None, Callable[[Sweep, Measure, int], Integers]] = {

@@ -27,7 +27,7 @@ GROUP = FeatureGroup(
                 description="Days since the last transaction or, when there is none in 365 days, since the relationship began, at most 365",
                 sql="coalesce(transaction_silent_days_365d, least(365, datediff(as_of_date, customer_opened_on)))"),
         Feature(name="asleep_aum_peak", title="Highest assets before sleep", title_zh="沉睡前资产峰值", unit="base currency",
-                description="Highest assets of 365 days of a customer with no transaction in 90 days; null for others",
+                description="Highest assets of 365 days of a customer with no transaction in 90 days; null for others and for who had nothing",
                 sql=f"case when transaction_initiated_count_90d = 0 then {money('balance_highest_aum_365d')} end"),
         Feature(name="latent_credit", title="Latent credit need", title_zh="潜在信贷需求", unit="flag", type="int", empty_means=Empty.ZERO,
                 description="1 with no loan here, but rents, tuition or loan payments in 180 days",

@@ -121,7 +121,8 @@ def customers(facts: Facts, corrections: Corrections) -> DataFrame | None:
     found = []
     for table in concerning:
         changed = tables.changes(facts.context, table, after=corrections.before[table.full_name]).where(f"{_day(table)} <= date'{until}'")
-        found += [changed.select(F.col(name).alias("customer_key")) for name in CUSTOMERS if name in table.column_names]
+        if named := [name for name in CUSTOMERS if name in table.column_names]:
+            found.append(changed.select(F.explode(F.array(*named)).alias("customer_key")))
         if ACCOUNT in table.column_names:
             held = parties.join(F.broadcast(changed.select(ACCOUNT).distinct()), on=ACCOUNT, how="left_semi")
             found.append(held.select("customer_key"))

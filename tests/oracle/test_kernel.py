@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import measures, stream
-from features.kernel import LARGEST, NOTHING, Questions, Rows, Sweep, answer, one_per_day
-from features.spec import Kind, Measure, Merge, Operation, Source, TileColumn, Wanted
+from features.kernel import LARGEST, LEVELS_SINCE, NOTHING, Questions, Rows, Sweep, answer, one_per_day
+from features.spec import Empty, Kind, Measure, Merge, Operation, Source, TileColumn, Wanted
 
 EPOCH = date(1970, 1, 1)
 FIRST = (date(2023, 11, 1) - EPOCH).days
@@ -103,13 +103,13 @@ def naive(measure: Measure, facts: dict[int, int], as_of: int, window: int) -> i
         case Operation.MONTHS:
             return len({month(day) for day, value in facts.items() if value > 0 and is_in_months(day, as_of, window)})
         case Operation.LEVEL:
-            return level_on(facts, as_of) or 0
+            return level_on(facts, as_of)
         case Operation.LEVEL_BEFORE:
-            return level_on(facts, as_of - window) or 0
+            return level_on(facts, as_of - window)
         case Operation.MONTH_END:
-            return level_on(facts, month_ends(as_of)[0]) or 0
+            return level_on(facts, month_ends(as_of)[0])
         case Operation.MONTH_ENDS_BELOW:
-            ends = [level_on(facts, day) for day in month_ends(as_of)[: window // 30]]
+            ends = [level_seen(facts, day, as_of) for day in month_ends(as_of)[: window // 30]]
             return sum(level is not None and level < measure.argument for level in ends)
         case Operation.AREA:
             return sum(multiples(held, measure)) if measure.argument else sum(held)
@@ -124,8 +124,7 @@ def naive(measure: Measure, facts: dict[int, int], as_of: int, window: int) -> i
         case Operation.HIGHEST:
             return max(held, default=None)
         case Operation.LARGEST_FALL:
-            first = min(facts, default=0)
-            return max((0 if day == first else max(0, -value) for day, value in seen.items()), default=None)
+            return max((max(0, -value) for value in seen.values()), default=None)
     raise AssertionError(measure)
 
 
@@ -162,13 +161,18 @@ def month_ends(as_of: int) -> list[int]:
 @lru_cache
 def levels_back(facts: tuple[tuple[int, int], ...], as_of: int) -> list[int | None]:
     """The levels of the as-of date and the days before it."""
-    return [level_on(dict(facts), as_of - back) for back in range(max(WINDOWS))]
+    return [level_seen(dict(facts), as_of - back, as_of) for back in range(max(WINDOWS))]
 
 
-def level_on(facts: dict[int, int], day: int) -> int | None:
-    """A customer has no level before the first change."""
-    until = [value for changed, value in facts.items() if changed <= day]
-    return sum(until) if until else None
+def level_seen(facts: dict[int, int], day: int, as_of: int) -> int | None:
+    """None before the first change that the as-of date sees, unless there was a level when its sight began."""
+    begun = as_of - LEVELS_SINCE
+    had_none = level_on(facts, begun) == 0
+    return None if not any(changed <= day and (changed > begun or not had_none) for changed in facts) else level_on(facts, day)
+
+
+def level_on(facts: dict[int, int], day: int) -> int:
+    return sum(value for changed, value in facts.items() if changed <= day)
 
 
 def month(day: int) -> int:
@@ -194,6 +198,29 @@ def test_every_operation_equals_the_twin(facts, dates):
     for item in WANTED:
         expected = [naive(item.measure, facts.get(customer, {}), day, item.window or 1) for customer, day in asked]
         assert [None if value == NOTHING else value for value in answer(sweep, item).tolist()] == expected, item.column
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(facts=FACTS, as_of=DAYS, opening=st.integers(0, 200), emptied=st.booleans())
+def test_what_lies_further_back_is_told_by_its_level_alone(facts, as_of, opening, emptied):
+    """A date alone is given an opening level instead of the history; it has to say what a range over all of it says."""
+    if emptied:
+        eve = as_of - LEVELS_SINCE - opening - 1
+        facts = {customer: mine | {eve: mine.get(eve, 0) - level_on(mine, eve)} for customer, mine in facts.items()}
+    opened = {customer: since(mine, as_of - LEVELS_SINCE - opening) for customer, mine in facts.items()}
+    whole, alone = (streamed(batches_of(some, []), [as_of]) for some in (facts, opened))
+    nothing = {item.column: 0 if item.measure.empty is Empty.ZERO else None for item in WANTED}
+    assert [whole.get(key, nothing) for key in ask(as_of)] == [alone.get(key, nothing) for key in ask(as_of)]
+
+
+def since(facts: dict[int, int], opening: int) -> dict[int, int]:
+    """The changes from the opening on, after one that gives the level it begins with, unless that is 0."""
+    level = level_on(facts, opening - 1)
+    return ({opening - 1: level} if level else {}) | {day: value for day, value in facts.items() if day >= opening}
+
+
+def ask(as_of: int) -> list[tuple[int, date]]:
+    return [(customer, EPOCH + timedelta(days=as_of)) for customer in (1, 2, 3)]
 
 
 def test_every_operation_is_tried():

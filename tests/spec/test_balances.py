@@ -66,6 +66,19 @@ def test_a_fall_from_the_peak_and_empty_days(one):
     assert row["nearly_empty_days_90d"] == 9  # 22 to 30 January
 
 
+def test_who_was_emptied_more_than_a_year_ago_has_no_balance(bank):
+    rows = bank(accounts="account_key\n1", balances="""
+        business_date | balance
+        2024-01-01    | 500
+        2024-06-01    | 0
+    """).features("balances", "2025-05-31", "2025-06-02", "2026-01-31")  # fmt: skip
+    # 366 days before 31 May 2025 there were 500 still, before 2 June nothing.
+    empty, none, long_gone = (rows[1, day] for day in ("2025-05-31", "2025-06-02", "2026-01-31"))
+    assert (empty["aum_highest_90d"], empty["nearly_empty_days_90d"]) == (0, 90)
+    assert (none["aum_highest_90d"], none["nearly_empty_days_90d"]) == (None, 0)
+    assert long_gone == none
+
+
 def test_loans_are_no_assets_and_customers_without_accounts_have_a_row(one):
     row = one("balances", "2026-01-31", accounts="account_key | product_code\n7 | L01", balances="""
         account_key | business_date | balance
