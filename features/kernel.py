@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from features.spec import Measure, Wanted
 
 Integers: TypeAlias = NDArray[np.int64]
+Made = TypeVar("Made")
 
 NOTHING = np.iinfo(np.int64).min
 # Values beyond this could overflow in a sum over the longest window.
@@ -73,10 +74,11 @@ class Sweep:
     asked: Questions
     _made: dict[Any, Any] = field(default_factory=dict)
 
-    def once(self, name: Any, make: Callable[[], Any]) -> Any:
+    def once(self, name: Any, make: Callable[[], Made]) -> Made:
         if name not in self._made:
             self._made[name] = make()
-        return self._made[name]
+        found: Made = self._made[name]
+        return found
 
     def after(self, day: Integers) -> Integers:
         """Per question the position of its segment's first row later than the day."""
@@ -85,24 +87,20 @@ class Sweep:
 
     def until(self, days_before: int = 0) -> Integers:
         """Per question the position after the last row that is seen `days_before` the as-of date."""
-        found: Integers = self.once(days_before, lambda: self.after(self.asked.as_of - days_before))
-        return found
+        return self.once(days_before, lambda: self.after(self.asked.as_of - days_before))
 
     @property
     def start(self) -> Integers:
         """Per question the position of its segment's first row."""
-        found: Integers = self.once("start", lambda: np.searchsorted(self.rows.segment, self.asked.segment, side="left"))
-        return found
+        return self.once("start", lambda: np.searchsorted(self.rows.segment, self.asked.segment, side="left"))
 
     def prefix(self, column: str) -> Integers:
         """Sums of all rows before a position."""
-        found: Integers = self.once(("prefix", column), lambda: _prefix(_bounded(self.rows.columns[column], column)))
-        return found
+        return self.once(("prefix", column), lambda: _prefix(_bounded(self.rows.columns[column], column)))
 
     def days_of(self, column: str) -> Sweep:
         """The rows on which the column is positive, asked the same."""
-        found: Sweep = self.once(("days", column), lambda: self._days_of(column))
-        return found
+        return self.once(("days", column), lambda: self._days_of(column))
 
     def _days_of(self, column: str) -> Sweep:
         positive = self.rows.columns[column] > 0
@@ -110,8 +108,7 @@ class Sweep:
 
     def levels(self, column: str) -> Integers:
         """The level that holds from each row on, of a column of changes; one 0 more at the end, for who has no row."""
-        found: Integers = self.once(("levels", column), lambda: self._levels(column))
-        return found
+        return self.once(("levels", column), lambda: self._levels(column))
 
     def _levels(self, column: str) -> Integers:
         running = self.prefix(column)
@@ -119,25 +116,20 @@ class Sweep:
         return np.append(_bounded(running[1:] - running[first], column), 0)
 
     def begun(self, column: str) -> Integers:
-        """Per question the position of the row from which on it has a level: the one that holds LEVELS_SINCE days before
-        the as-of date, or the first one after, where that level is 0.
+        """Per question the position of the row from which on there is a level: the one that holds LEVELS_SINCE days before
+        the as-of date or, where that level is 0, the first one after.
 
-        Where rows begin does not tell: to who was emptied long ago an as-of date alone may give no row, a long range its last.
+        Where rows begin does not tell: of who was emptied long ago an as-of date alone may see no row, a long range the last.
         """
-        found: Integers = self.once(("begun", column), lambda: self._begun(column))
-        return found
-
-    def _begun(self, column: str) -> Integers:
         after = self.until(LEVELS_SINCE)
-        found: Integers = after - (_level_on(self, column, after) != 0)
-        return found
+        return self.once(("begun", column), lambda: after - (_level_on(self, column, after) != 0))
 
-    def area(self, levels: Integers, days_before: int, *, start: Integers | None = None, moment: bool = False) -> Integers:
-        """Per question levels × days they held, from the row at `start` to `days_before` the as-of date, itself included.
+    def area(self, column: str, levels: Integers, days_before: int, *, moment: bool = False) -> Integers:
+        """Per question levels × days they held, from where the column has `begun` to `days_before` the as-of date, itself included.
 
-        start: where not given, the segment's first row. moment: levels × the numbers of these days.
+        levels: of the column, or what is made of them. moment: levels × the numbers of these days.
         """
-        start = self.start if start is None else start
+        start = self.begun(column)
         weight = _days_before if moment else np.positive
         day = self.rows.day
         until = np.append(np.where(np.diff(self.rows.segment) == 0, day[1:], day[:-1]), day[-1:])
@@ -192,8 +184,7 @@ def best(values: Integers, first: Integers, after: Integers, combine: Callable[.
 def _total(sweep: Sweep, name: Any, make: Callable[[], Integers], window: int) -> Integers:
     """Sum over the window of what `make` makes of the rows."""
     total = sweep.once(("total", name), lambda: _prefix(make()))
-    found: Integers = total[sweep.until()] - total[sweep.until(window)]
-    return found
+    return total[sweep.until()] - total[sweep.until(window)]
 
 
 def _sum(sweep: Sweep, measure: Measure, window: int) -> Integers:
@@ -353,17 +344,17 @@ def _until_month_end(sweep: Sweep, months_before: int) -> Integers:
     return sweep.after(_month_end(sweep, months_before))
 
 
-def _area_of(sweep: Sweep, levels: Integers, window: int, start: Integers | None = None) -> Integers:
-    return sweep.area(levels, 0, start=start) - sweep.area(levels, window, start=start)
+def _area_of(sweep: Sweep, measure: Measure, levels: Integers, window: int) -> Integers:
+    return sweep.area(measure.column, levels, 0) - sweep.area(measure.column, levels, window)
 
 
 def _area(sweep: Sweep, measure: Measure, window: int) -> Integers:
     levels = sweep.levels(measure.column)
-    return _area_of(sweep, _multiples(levels, measure) if measure.argument else levels, window)
+    return _area_of(sweep, measure, _multiples(levels, measure) if measure.argument else levels, window)
 
 
 def _area_squares(sweep: Sweep, measure: Measure, window: int) -> Integers:
-    return _area_of(sweep, _multiples(sweep.levels(measure.column), measure) ** 2, window)
+    return _area_of(sweep, measure, _multiples(sweep.levels(measure.column), measure) ** 2, window)
 
 
 def _logs(sweep: Sweep, measure: Measure) -> Integers:
@@ -371,18 +362,17 @@ def _logs(sweep: Sweep, measure: Measure) -> Integers:
 
 
 def _area_log(sweep: Sweep, measure: Measure, window: int) -> Integers:
-    return _area_of(sweep, _logs(sweep, measure), window)
+    return _area_of(sweep, measure, _logs(sweep, measure), window)
 
 
 def _moment_log(sweep: Sweep, measure: Measure, window: int) -> Integers:
     logs = _logs(sweep, measure)
-    days = sweep.area(logs, 0, moment=True) - sweep.area(logs, window, moment=True)
-    return sweep.asked.as_of * _area_of(sweep, logs, window) - days
+    days = sweep.area(measure.column, logs, 0, moment=True) - sweep.area(measure.column, logs, window, moment=True)
+    return sweep.asked.as_of * _area_of(sweep, measure, logs, window) - days
 
 
 def _days_below(sweep: Sweep, measure: Measure, window: int) -> Integers:
-    is_below = (sweep.levels(measure.column) < measure.argument).astype(np.int64)
-    return _area_of(sweep, is_below, window, start=sweep.begun(measure.column))
+    return _area_of(sweep, measure, (sweep.levels(measure.column) < measure.argument).astype(np.int64), window)
 
 
 def _highest(sweep: Sweep, measure: Measure, window: int) -> Integers:
