@@ -30,17 +30,13 @@ def deviation(count: str, total: str, squares: str) -> str:
     return f"case when {count} > 0 then sqrt(greatest(0e0, {variance})) end"
 
 
-def percentile(percent: int, bins: Sequence[tuple[str, str]], above: str, highest: str) -> str:
-    """The upper edge of the bin in which the percentile lies, at most the highest value; null without values.
+def percentile(percent: int, counted: Sequence[tuple[str, str]], whole: str, highest: str) -> str:
+    """The first of the edges up to which so many percent lie, at most the highest value; that where none is; null without values.
 
-    bins: (count, upper edge), ascending; above: count beyond the last edge; highest: the highest value itself.
+    counted: (how many values lie up to the edge, the edge), ascending; whole: how many there are. Counts up to an edge, not of bins:
+    the sums of bins would be code that Spark can't compile.
     """
-    counts = [count for count, _ in bins]
-    whole = " + ".join([*counts, above])
-    cases = " ".join(
-        f"when 100 * ({' + '.join(counts[: place + 1])}) >= {percent} * ({whole}) then least({edge}, {highest})"
-        for place, (_, edge) in enumerate(bins)
-    )
+    cases = " ".join(f"when 100 * {count} >= {percent} * {whole} then least({edge}, {highest})" for count, edge in counted)
     return f"case when {whole} = 0 then null {cases} else {highest} end"
 
 

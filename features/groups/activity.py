@@ -7,10 +7,10 @@ Salaries, fees, interest and standing orders are not the customer's doing and ar
 from __future__ import annotations
 
 from features.finish import deviation, money, percentile, ratio
-from features.sources.transaction import TICKET_BINS, TICKET_EDGES
+from features.sources.transaction import TICKET_EDGES, TICKETS_UP_TO
 from features.spec import Empty, Feature, FeatureGroup
 
-_BINS = [(f"transaction_{name}_{{w}}", f"{edge}e0") for name, edge in zip(TICKET_BINS, TICKET_EDGES, strict=False)]
+_UP_TO = [(f"transaction_{name}_{{w}}", f"{edge}e0") for name, edge in zip(TICKETS_UP_TO, TICKET_EDGES, strict=True)]
 
 GROUP = FeatureGroup(
     name="activity", version=1, title="Activity", title_zh="交易活跃度",
@@ -35,9 +35,9 @@ GROUP = FeatureGroup(
         Feature(name="ticket_largest", title="Largest debit", title_zh="最大单笔支出", unit="base currency", windows=(90,),
                 description="Largest debit the customer made; null without any", sql=money("transaction_largest_out_{w}")),
         Feature(name="ticket_p95", title="95th percentile of debits", title_zh="支出95分位数", unit="base currency", windows=(90,),
-                description=f"Upper edge of the bin ({len(_BINS) + 1} of them, from {TICKET_EDGES[0]} to {TICKET_EDGES[-1]:,} units) that holds the 95th "
+                description=f"Upper edge of the bin ({len(_UP_TO) + 1} of them, from {TICKET_EDGES[0]} to {TICKET_EDGES[-1]:,} units) that holds the 95th "
                             "percentile of the debits the customer made, at most the largest of them; null without any",
-                sql=percentile(95, _BINS, f"transaction_{TICKET_BINS[-1]}_{{w}}", money("transaction_largest_out_{w}"))),
+                sql=percentile(95, _UP_TO, "transaction_initiated_out_count_{w}", money("transaction_largest_out_{w}"))),
         Feature(name="ticket_std", title="Spread of debits", title_zh="支出标准差", unit="base currency", windows=(90,),
                 description="Standard deviation of the debits the customer made, in whole units, each up to ten million; null without any",
                 sql=deviation("transaction_initiated_out_count_{w}", "transaction_ticket_units_{w}", "transaction_ticket_squares_{w}")),

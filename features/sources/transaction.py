@@ -33,9 +33,9 @@ IS_CASH = "type in ('cash_deposit', 'cash_withdrawal')"
 IS_PURCHASE = "type = 'purchase' and direction = 'out'"
 IS_TRANSFER = "type in ('transfer', 'standing_order')"
 
-# Upper edges of the bins of tickets, in units of the base currency; the last bin has none. Frozen with version 1.
+# Up to which sums tickets are counted, in units of the base currency. Frozen with version 1.
 TICKET_EDGES = (10, 20, 50, 100, 150, 200, 300, 500, 800, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 200_000)
-TICKET_BINS = tuple(f"ticket_bin_{number:02d}_count" for number in range(len(TICKET_EDGES) + 1))
+TICKETS_UP_TO = tuple(f"tickets_up_to_{edge}" for edge in TICKET_EDGES)
 # Tickets count in whole units up to ten million of them, so that the squares of a day fit 64 bits.
 _UNITS = "least(cast(floor(amount_base_minor / 100) as bigint), 10000000)"
 
@@ -65,9 +65,8 @@ COLUMNS = (
                description="Debits the customer made, in whole units, each at most ten million"),
     TileColumn(name="ticket_squares", sql=f"case when {INITIATED} and {IS_OUT} then {_UNITS} * {_UNITS} else 0 end",
                description="Squares of these units"),
-    *(_count(name, f"{INITIATED} and {IS_OUT} and amount_base_minor > {100 * above}" + (f" and amount_base_minor <= {100 * edge}" if edge else ""),
-             f"Debits the customer made above {above:,}" + (f" up to {edge:,} units" if edge else " units"))
-      for name, above, edge in zip(TICKET_BINS, (-1, *TICKET_EDGES), (*TICKET_EDGES, 0), strict=True)),
+    *(_count(name, f"{INITIATED} and {IS_OUT} and amount_base_minor <= {100 * edge}", f"Debits the customer made of up to {edge:,} units")
+      for name, edge in zip(TICKETS_UP_TO, TICKET_EDGES, strict=True)),
     _amount("out", IS_OUT, "All debits"),
     _amount("in", IS_IN, "All credits"),
     _count("out_count", IS_OUT, "All debits"),
