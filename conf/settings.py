@@ -20,6 +20,10 @@ CONF = Path(__file__).parent
 OPEN_MAPS = frozenset({"options"})
 
 
+# The one in C, where libyaml is there: twenty times as fast, and every command reads ten files before it does anything.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 class SettingsError(Exception):
     """The settings can't be used: which file, which key, what was available."""
 
@@ -161,7 +165,7 @@ def environments() -> list[str]:
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file's map. Raises SettingsError when it is not one."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 it is the safe one
     except yaml.YAMLError as error:
         raise SettingsError(f"[{path.name}] is not YAML: {error}") from error
     if not isinstance(content, dict):

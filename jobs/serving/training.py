@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from features import catalogue
 from jobs import tables
+from jobs.build.wide import KEYS
 from jobs.errors import DataRejectedError, InputNotReadyError, UsageError
 from jobs.serving import lake, published
 from jobs.serving.drawn import Drawn
@@ -60,7 +61,9 @@ def draw(settings: Settings, spine: Spine, names: Sequence[str], *, purpose: str
     """
     groups = published.groups_of(names)
     seen = _seen(settings, spine, names, max_age_days)
-    asked = Asked(as_known_at=known_at).of(min(seen.values()), max(seen.values())) if seen else Asked(as_known_at=known_at)
+    # Of whom the spine does not speak nothing is looked at: the newest revisions of all rows of all its dates would be most of the work.
+    asked = Asked(as_known_at=known_at, where=f"({', '.join(KEYS)}) in (select ({CUSTOMER}, {FEATURES_OF}) from spine)")
+    asked = asked.of(min(seen.values()), max(seen.values())) if seen else asked
     parts = [published.rows(settings, group, published.names_of(group, names), asked) for group in groups]
     with lake.connect() as connection:
         connection.register("spine", _numbered(spine, seen))
