@@ -11,11 +11,14 @@ SOURCE ?= bank
 DATA ?=
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+SCALE ?= small
+ONLY ?=
+PEERS := feast butterfree
 READY := $(VENV)/.ready
 DELTA := 4.4.0
 JARS := delta-spark_4.2_2.13 delta-storage
 
-.PHONY: help setup demo test check lint types imports docs fmt oracle up down status clean lock
+.PHONY: help setup demo test check lint types imports docs fmt oracle bench bench-peers up down status clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +54,14 @@ fmt: $(READY) ## format
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 oracle: $(READY) ## the oracle tests with many examples
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/oracle $(PYTEST_ARGS)
+bench: $(READY) ## time the engine against others: SCALE=small, medium or full, ONLY="late rerun" for some; results in benchmarks/results
+	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
+bench-peers: $(READY) ## the other engines that it is timed against, each in an environment of its own
+	@uv=$$(command -v uv || echo $(BIN)/uv); for peer in $(PEERS); do \
+	$(BIN)/python -m venv --clear .kequn/bench/peers/$$peer; \
+	"$$uv" pip install -q --python .kequn/bench/peers/$$peer/bin/python "setuptools<80" wheel; \
+	CASS_DRIVER_NO_EXTENSIONS=1 "$$uv" pip install -q --python .kequn/bench/peers/$$peer/bin/python \
+	--no-build-isolation-package cassandra-driver -r benchmarks/peers/$$peer.txt; done
 lock: $(READY) ## resolve requirements.lock anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml --extra dev -o requirements.lock
 clean: ## remove the environment, the demo's data and all caches

@@ -1,0 +1,217 @@
+"""The contests, as data: what is asked, our way, the other way, and the highest ratio that we accept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+from pyspark.sql import functions as F
+
+from benchmarks import bank, windows
+from benchmarks.bank import LATE_DAYS, NIGHT, Home
+from benchmarks.contest import Answer, Contest, Ran, Side
+from benchmarks.ground import Ground
+from expectations.contracts import core
+from features import catalogue, engine
+from jobs import frames, ledger, tables
+from jobs.build import features_command
+from jobs.build.dates import between
+from jobs.build.facts import Facts, planned_once
+from jobs.build.wide import wide_features
+from jobs.context import JobContext, JobReport, now
+from jobs.threads import side_by_side
+
+YEAR = [NIGHT - timedelta(days=back) for back in reversed(range(365))]
+# Single nights of a year are run for these and counted for all.
+TRIED = YEAR[::40]
+LATE_SHARE = 1000
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a side that writes features is given, and where."""
+
+    context: JobContext
+    into: Path
+
+
+def all_contests(ground: Ground) -> Iterator[tuple[str, Callable[[], Contest]]]:
+    """By name; made when they are held, because making some takes minutes."""
+    for make in (night_windows, night_windows_duckdb, night_all, range_written, range_noop, late, rerun):
+        yield make.__name__.replace("_", "-"), partial(make, ground)
+
+
+# --- one night, 56 window columns
+
+
+def _on_a_copy(ground: Ground) -> Run:
+    return Run(ground.night(ground.copy()), ground.fresh())
+
+
+def _windows_side(ground: Ground, name: str, run: Callable[[Run], None]) -> Side:
+    return Side(name=name, prepare=partial(_on_a_copy, ground), run=run, answer=lambda state: windows.answer(state.into))
+
+
+def _ours_by_night(ground: Ground) -> Side:
+    return _windows_side(ground, "tiles of the night, kernel, both committed", lambda state: windows.night(state.context, state.into))
+
+
+def night_windows(ground: Ground) -> Contest:
+    return Contest(
+        name="WIN-N Spark", question="one night, 56 window columns, tiles and windows committed, warm session", target=0.40,
+        ours=_ours_by_night(ground),
+        other=_windows_side(ground, "Spark recompute from events", lambda state: windows.recomputed(state.context, state.into)),
+    )  # fmt: skip
+
+
+def night_windows_duckdb(ground: Ground) -> Contest:
+    def run(state: Run) -> None:
+        windows.recomputed_in_duckdb(Home(ground.scale, state.context.settings.home), state.into)
+
+    return Contest(
+        name="WIN-N DuckDB", question="one night, 56 window columns, tiles and windows committed, warm session", target=1.6,
+        ours=_ours_by_night(ground), other=_windows_side(ground, "DuckDB recompute over the same files", run),
+    )  # fmt: skip
+
+
+# --- one night, everything
+
+
+def night_all(ground: Ground) -> Contest:
+    def recompute(state: Run) -> None:
+        context = state.context
+        with planned_once(context.spark):
+            wide = frames.made(engine.features_of(Facts(context, NIGHT, NIGHT).core(), [NIGHT]))
+        span = features_command.check(wide)
+        side_by_side(
+            partial(tables.append_revisions, context, group.table, wide.select(*group.table_columns), span=span)
+            for group in catalogue.GROUPS
+        )  # fmt: skip
+        frames.release(wide)
+
+    prepare = partial(_on_a_copy, ground)
+    answer = partial(_features_of, dates=[NIGHT])
+    return Contest(
+        name="WIN-ALL", question="one night, the full catalogue, all group tables committed", target=0.60,
+        ours=Side(name="kequn features", prepare=prepare, run=lambda state: _built(state.context), answer=answer),
+        other=Side(name="Spark recompute from core tables", prepare=prepare, run=recompute, answer=answer),
+    )  # fmt: skip
+
+
+def _built(context: JobContext) -> None:
+    """The job as the runner runs it, with its row in the ledger."""
+    report: JobReport = features_command.build(context)
+    ledger.record(context, report, inputs="", seconds=0, peak_mb=0, finished_at=now())
+
+
+def _features_of(state: Run, *, dates: Sequence[date]) -> Answer:
+    """Over all features of all customers on the dates, newest revisions."""
+    wide = wide_features(state.context, dates)
+    told = wide.select(F.xxhash64(*wide.columns).cast("decimal(38,0)").alias("hash")).agg(F.count("hash"), F.sum("hash")).first()
+    assert told is not None
+    return Answer(rows=told[0], checksum=str(told[1]))
+
+
+# --- a year of dates
+
+
+def _range_side(ground: Ground, name: str, run: Callable[[Run], None], *, is_written: bool, times: float = 1) -> Side:
+    """What the sides have in common are the dates that both have done."""
+    of = ", ".join(f"date '{day}'" for day in TRIED)
+    none = Answer(rows=0, checksum="not kept")
+    return Side(
+        name=name, prepare=partial(_with_tiles, ground), run=run, times=times,
+        answer=lambda state: windows.answer(state.into, where=f"as_of_date in ({of})") if is_written else none,
+    )  # fmt: skip
+
+
+def _with_tiles(ground: Ground) -> Run:
+    """Tiles stored up to the night itself, as they are after it."""
+    state = _on_a_copy(ground)
+    windows.store_tiles(state.context, NIGHT)
+    return state
+
+
+def _by_year(ground: Ground, *, target: float, is_written: bool) -> Contest:
+    def whole(state: Run) -> None:
+        frame = windows.swept(state.context, YEAR)
+        windows.written(frame, state.into) if is_written else frame.write.format("noop").mode("overwrite").save()
+
+    def singles(state: Run) -> None:
+        for day in TRIED:
+            frame = windows.swept(state.context, [day])
+            windows.written(frame, state.into) if is_written else frame.write.format("noop").mode("overwrite").save()
+
+    to = "written" if is_written else "to the noop sink"
+    return Contest(
+        name=f"WIN-B {to}", question=f"365 as-of dates, 56 window columns, {to}", target=target,
+        ours=_range_side(ground, "one job", whole, is_written=is_written),
+        other=_range_side(ground, "single nights", singles, is_written=is_written, times=len(YEAR) / len(TRIED)),
+        note=f"extrapolated from [{len(TRIED)}] nights; answers compared on these" if is_written else "rows are not kept, and not compared",
+    )  # fmt: skip
+
+
+def range_written(ground: Ground) -> Contest:
+    return _by_year(ground, target=0.50, is_written=True)
+
+
+def range_noop(ground: Ground) -> Contest:
+    return _by_year(ground, target=0.10, is_written=False)
+
+
+# --- late rows, reruns
+
+
+def late(ground: Ground) -> Contest:
+    daily = bank.with_daily_features(ground.bank, ground.folder)
+    dates = [NIGHT - timedelta(days=back) for back in reversed(range(LATE_DAYS))]
+
+    def with_late_rows() -> Run:
+        home = daily.copied(ground.folder)
+        _come_late(home.context(ground.spark, NIGHT, generation=1))
+        return Run(home.context(ground.spark, NIGHT, generation=1), ground.fresh())
+
+    def rebuild(state: Run) -> None:
+        _built(Home(ground.scale, state.context.settings.home).context(ground.spark, dates[0], NIGHT, generation=1, force=True))
+
+    answer = partial(_features_of, dates=dates)
+    return Contest(
+        name="LATE", question=f".1 % of the transactions of {LATE_DAYS} days come 1 to {LATE_DAYS} days late, all stored dates corrected",
+        target=0.12, ours=Side(name="kequn features", prepare=with_late_rows, run=lambda state: _built(state.context), answer=answer),
+        other=Side(name="rebuild of these dates", prepare=with_late_rows, run=rebuild, answer=answer),
+    )  # fmt: skip
+
+
+def _come_late(context: JobContext) -> None:
+    """One in LATE_SHARE transactions of the days before the night is delivered once more, under another number."""
+    table = core.TRANSACTION
+    known = tables.current(tables.read(context, table), table).where(between("business_date", NIGHT - timedelta(days=LATE_DAYS), NIGHT))
+    some = known.where(F.pmod(F.xxhash64("transaction_id"), F.lit(LATE_SHARE)) == 0)
+    start = tables.interval_of(table).start
+    rows = some.withColumns({"transaction_id": F.concat(F.lit("late-"), "transaction_id"), start: F.current_timestamp()})
+    tables.merge_intervals(context, table, rows.select(*(column.name for column in table.columns), start))
+
+
+def rerun(ground: Ground) -> Contest:
+    words = f"features --as-of {NIGHT}"
+
+    def done() -> Home:
+        home = ground.copy()
+        home.command(words)
+        return home
+
+    def run(home: Home) -> Ran:
+        return home.command(words)
+
+    def versions(home: Home) -> Answer:
+        found = {group.table.full_name: tables.version(home.settings, group.table) for group in catalogue.GROUPS}
+        return Answer(rows=len(found), checksum=str(found))
+
+    return Contest(
+        name="RERUN", question="the same night again, as a whole process; no table has a new version", target=0.25,
+        ours=Side(name="the second run", prepare=done, run=run, answer=versions),
+        other=Side(name="the first run", prepare=ground.copy, run=run, answer=versions),
+    )  # fmt: skip

@@ -1,0 +1,44 @@
+"""Where contests are held."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from benchmarks import bank
+from benchmarks.bank import NIGHT, Home, Scale
+from jobs.context import JobContext
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A scale, a session, and a folder for what contests write."""
+
+    scale: Scale
+    spark: SparkSession
+    folder: Path
+
+    @cached_property
+    def bank(self) -> Home:
+        """The simulated bank, ingested when the first contest asks for it."""
+        return bank.ingested(self.scale)
+
+    def fresh(self) -> Path:
+        """A folder that does not exist yet."""
+        return Path(tempfile.mkdtemp(dir=self.folder)) / "rows"
+
+    def copy(self) -> Home:
+        """A home of its own with the bank's tables."""
+        return self.bank.copied(self.folder)
+
+    def empty(self) -> Home:
+        """A home without tables."""
+        return Home(self.scale, Path(tempfile.mkdtemp(dir=self.folder)))
+
+    def night(self, home: Home, **more: Any) -> JobContext:
+        return home.context(self.spark, NIGHT, **more)

@@ -1,0 +1,80 @@
+"""Feast's historical retrieval over exported feature rows; runs in Feast's own environment (`make bench-peers`).
+
+argv: folder, engine (spark or duckdb), memory of a JVM. The folder holds labels.parquet (customer_key, event_timestamp) and one <view>.parquet per
+view (customer_key, event_timestamp, created, features). For each line on stdin one retrieval; its seconds as JSON on stdout. The rows of the
+first go to the folder's feast.parquet.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+VIEWS = "f_"
+SPARK = {
+    "spark.master": "local[2]", "spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4",
+    "spark.sql.execution.arrow.pyspark.enabled": "true", "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "spark.log.level": "ERROR",
+    "spark.driver.host": "127.0.0.1", "spark.ui.showConsoleProgress": "false",
+}  # fmt: skip
+
+
+def store(folder: Path, engine: str) -> tuple[Any, list[str]]:
+    """Feast's store over the folder's views, and all their features by full name."""
+    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, types
+    from feast.value_type import ValueType
+
+    if engine == "spark":
+        from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource as Source
+    else:
+        Source = FileSource  # noqa: N806
+    config = RepoConfig(
+        project="bench", provider="local", registry=str(folder / f"registry_{engine}.db"), entity_key_serialization_version=3,
+        offline_store={"type": engine}, online_store=None,
+    )  # fmt: skip
+    customer = Entity(name="customer", join_keys=["customer_key"], value_type=ValueType.INT64)
+    views = []
+    for path in sorted(folder.glob(f"{VIEWS}*.parquet")):
+        names = [name for name in pq.read_schema(path).names if name not in {"customer_key", "event_timestamp", "created"}]
+        of = {"timestamp_field": "event_timestamp", "created_timestamp_column": "created", "name": f"{path.stem}_source"}
+        source = Source(path=str(path), file_format="parquet", **of) if engine == "spark" else Source(path=str(path), **of)
+        schema = [Field(name="customer_key", dtype=types.Int64), *(Field(name=name, dtype=types.Float64) for name in names)]
+        views.append(FeatureView(name=path.stem, entities=[customer], ttl=timedelta(days=1), schema=schema, source=source))
+    made = FeatureStore(config=config)
+    made.apply([customer, *views])
+    return made, [f"{view.name}:{field.name}" for view in views for field in view.features]
+
+
+def main() -> None:
+    folder, engine, memory = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    if engine == "spark":
+        from pyspark.sql import SparkSession
+
+        builder = SparkSession.builder.config("spark.driver.memory", memory)
+        for name, value in SPARK.items():
+            builder = builder.config(name, value)
+        builder.getOrCreate()
+    feast, features = store(folder, engine)
+    labels = pd.read_parquet(folder / "labels.parquet")
+    labels["event_timestamp"] = pd.to_datetime(labels["event_timestamp"], utc=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        job = feast.get_historical_features(entity_df=labels, features=features)
+        if engine == "spark":
+            job.to_spark_df().write.format("noop").mode("overwrite").save()
+        else:
+            job.to_arrow()
+        told = json.dumps({"seconds": time.perf_counter() - began})
+        if not (folder / "feast.parquet").exists():
+            pq.write_table(job.to_arrow(), folder / "feast.parquet")
+        print(told, flush=True)
+
+
+if __name__ == "__main__":
+    main()
