@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from jobs.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     import pyarrow as pa
 
@@ -27,10 +27,10 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Spine:
-    """rows: as given, in its order. days: per row the as-of date that it sees."""
+    """rows: as given, in its order. days: per row the as-of date that it sees, as a dictionary of the dates there are."""
 
     rows: pa.Table
-    days: Sequence[date]
+    days: pa.DictionaryArray
 
 
 def taken(given: Any, mapping: SourceMapping, *, reserved: Collection[str] = ()) -> Spine:
@@ -104,20 +104,27 @@ def _expect_no_nulls(rows: pa.Table) -> None:
             )
 
 
-def _days(rows: pa.Table, mapping: SourceMapping) -> list[date]:
+def _days(rows: pa.Table, mapping: SourceMapping) -> pa.DictionaryArray:
     import pyarrow as pa
 
     if DAY in rows.column_names:
         kind = rows.schema.field(DAY).type
         if not pa.types.is_date(kind):
             raise UsageError(f"The spine's [{DAY}] is [{kind}]; a business date is a date, an instant belongs in a column [{INSTANT}]")
-        return list(rows.column(DAY).to_pylist())
+        return _encoded(rows.column(DAY).cast(pa.date32()))
     kind = rows.schema.field(INSTANT).type
     if not pa.types.is_timestamp(kind) or kind.tz is None:
         raise UsageError(
             f"The spine's [{INSTANT}] is [{kind}], without a zone; give instants, such as .dt.tz_localize('{mapping.time_zone}')"
         )
     # Microseconds, so that pandas' nanoseconds become datetimes too.
-    instants = rows.column(INSTANT).cast(pa.timestamp("us", tz="UTC"), safe=False).to_pylist()
-    known: dict[datetime, date] = {at: last_whole_day(at.replace(tzinfo=UTC), mapping) for at in set(instants)}
-    return [known[at] for at in instants]
+    instants = _encoded(rows.column(INSTANT).cast(pa.timestamp("us", tz="UTC"), safe=False))
+    days = [last_whole_day(at.replace(tzinfo=UTC), mapping) for at in instants.dictionary.to_pylist()]
+    return _encoded(pa.array(days, pa.date32()).take(instants.indices))
+
+
+def _encoded(values: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
+    import pyarrow as pa
+
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return whole.dictionary_encode()

@@ -85,17 +85,18 @@ def draw(settings: Settings, spine: Spine, names: Sequence[str], *, purpose: str
 def _seen(settings: Settings, spine: Spine, names: Sequence[str], max_age_days: int) -> dict[date, date]:
     """The stored date that each as-of date of the spine sees. Raises InputNotReadyError that says which rows see none."""
     stored = sorted(set.intersection(*(published.stored_dates(settings, group) for group in published.groups_of(names))))
-    seen = {}
-    for day in set(spine.days):
+    seen, beyond = {}, []
+    for day in spine.days.dictionary.to_pylist():
         position = bisect.bisect_right(stored, day) - 1
         if position >= 0 and (day - stored[position]).days <= max_age_days:
             seen[day] = stored[position]
-    beyond = [row for row, day in enumerate(spine.days) if day not in seen]
+        else:
+            beyond.append(day)
     if beyond:
-        of = sorted({str(spine.days[row]) for row in beyond})
+        rows = [row for row, day in enumerate(spine.days.to_pylist()) if day not in seen]
         raise InputNotReadyError(
-            f"[{len(beyond)}] of [{len(spine.days)}] rows ask for dates without stored features, such as rows {beyond[:SHOWN]} for {of[:SHOWN]}; "
-            f"stored are {_described(stored)}. Build them with `kequn features`, or take older ones with max_age_days"
+            f"[{len(rows)}] of [{len(spine.days)}] rows ask for dates without stored features, such as rows {rows[:SHOWN]} for "
+            f"{sorted(map(str, beyond))[:SHOWN]}; stored are {_described(stored)}. Build them with `kequn features`, or take older ones with max_age_days"
         )
     return seen
 
@@ -107,7 +108,7 @@ def _described(stored: Sequence[date]) -> str:
 def _numbered(spine: Spine, seen: Mapping[date, date]) -> pa.Table:
     import pyarrow as pa
 
-    of = pa.array([seen[day] for day in spine.days], pa.date32())
+    of = pa.array([seen[day] for day in spine.days.dictionary.to_pylist()], pa.date32()).take(spine.days.indices)
     return spine.rows.append_column(FEATURES_OF, of).append_column("row__", pa.array(range(len(spine.days)), pa.int64()))
 
 
@@ -121,11 +122,8 @@ def digest(rows: pa.Table) -> str:
     with lake.connect() as connection:
         connection.register("hashed", rows)
         text = ", ".join(f"coalesce(cast(\"{name}\" as varchar), '␀')" for name in rows.column_names)
-        lines = connection.sql(f"select md5(concat_ws('␟', {text})) from hashed").fetchall()
-    whole = hashlib.sha256(repr(rows.column_names).encode())
-    for line in lines:
-        whole.update(line[0].encode())
-    return whole.hexdigest()
+        lines = connection.sql(f"select md5(concat_ws('␟', {text})) from hashed").to_arrow_table().column(0)
+    return hashlib.sha256((repr(rows.column_names) + "".join(lines.to_pylist())).encode()).hexdigest()
 
 
 def _receipt(
