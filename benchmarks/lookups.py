@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from features import catalogue
 from features.spec import FeatureGroup
 from jobs import tables
 from jobs.build.wide import permitted
+from jobs.context import JobContext, now
 from jobs.store import FeatureStore
 
 PURPOSE = "risk"
-PER_VIEW = 6
+PER_VIEW = 4
 TEN = 10
 
 
@@ -35,15 +36,15 @@ class Stored:
     home: Home
     folder: Path
     names: tuple[str, ...]
-    labels: Path
+    known_at: datetime | None
 
     @property
     def drawn(self) -> Path:
         return self.folder / "ours.parquet"
 
 
-def stored(ground: Ground, views: int, *, customers: int, labels: int) -> Stored:
-    """views: how many groups, all with the same keys."""
+def stored(ground: Ground, views: int, *, customers: int, labels: int, is_revised: bool = False) -> Stored:
+    """views: how many groups, all with the same keys. is_revised: one row in twenty was corrected since, and is asked for as it was before."""
     folder = ground.fresh()
     folder.mkdir()
     home = ground.empty()
@@ -52,21 +53,26 @@ def stored(ground: Ground, views: int, *, customers: int, labels: int) -> Stored
     dates = ground.scale.stored_dates
     days = ground.spark.range(dates).select(F.date_sub(F.lit(NIGHT), F.col("id").cast("int")).alias("as_of_date"))
     keys = ground.spark.range(1, customers + 1).withColumnRenamed("id", "customer_key").crossJoin(days)
-    context = home.context(ground.spark, NIGHT - timedelta(days=dates - 1), NIGHT)
+    first = NIGHT - timedelta(days=dates - 1)
+    published = home.context(ground.spark, first, NIGHT)
+    known_at = now()
+    corrected = home.context(ground.spark, first, NIGHT, generation=1)
     for group in groups:
         rows = _made_up(keys, group)
-        tables.append_revisions(context, group.table, rows)
-        # Feast's timestamps: a day's row counts from its beginning for a day.
-        at = F.to_timestamp("as_of_date")
-        exported = rows.select("customer_key", at.alias("event_timestamp"), at.alias("created"), *_names(group))
-        _exported(exported, folder / f"f_{group.name}.parquet")
+        tables.append_revisions(published, group.table, rows)
+        exported = _export(rows, group, published)
+        if is_revised:
+            again = _made_up(keys.where(F.pmod(F.xxhash64("as_of_date", "customer_key"), F.lit(20)) == 0), group, by=2.0)
+            tables.append_revisions(corrected, group.table, again)
+            exported = exported.unionAll(_export(again, group, corrected))
+        _to_file(exported, folder / f"f_{group.name}.parquet")
     asked = keys.orderBy(F.xxhash64("customer_key", "as_of_date")).limit(labels)
-    _exported(asked, folder / "spine.parquet")
-    _exported(
+    _to_file(asked, folder / "spine.parquet")
+    _to_file(
         asked.select("customer_key", (F.to_timestamp("as_of_date") + F.expr("interval 12 hours")).alias("event_timestamp")),
         folder / "labels.parquet",
     )
-    return Stored(home, folder, tuple(name for group in groups for name in _names(group)), folder / "labels.parquet")
+    return Stored(home, folder, tuple(name for group in groups for name in _names(group)), known_at if is_revised else None)
 
 
 def _names(group: FeatureGroup) -> list[str]:
@@ -76,11 +82,13 @@ def _names(group: FeatureGroup) -> list[str]:
     ]
 
 
-def _made_up(keys: DataFrame, group: FeatureGroup) -> DataFrame:
+def _made_up(keys: DataFrame, group: FeatureGroup, *, by: float = 1.0) -> DataFrame:
     """Grain: the keys'; numbers that tell which customer, date and feature they are of, nulls among them."""
     named = set(_names(group))
     of = {name: F.xxhash64(F.lit(name), "customer_key", "as_of_date") for name in named}
-    values = {name: F.when(F.pmod(number, F.lit(20)) > 0, F.pmod(number, F.lit(1_000_000)) / F.lit(128.0)) for name, number in of.items()}
+    values = {
+        name: F.when(F.pmod(number, F.lit(20)) > 0, by * F.pmod(number, F.lit(1_000_000)) / F.lit(128.0)) for name, number in of.items()
+    }
     types = {column.name: column.type for column in group.columns}
     return keys.select(
         *(values[name].alias(name) if name in named else F.col(name) if name in keys.columns else F.lit(None).cast(types[name]).alias(name)
@@ -88,8 +96,14 @@ def _made_up(keys: DataFrame, group: FeatureGroup) -> DataFrame:
     )  # fmt: skip
 
 
-def _exported(frame: DataFrame, path: Path) -> None:
-    """One Parquet file, timestamps in microseconds without a zone of their own."""
+def _export(rows: DataFrame, group: FeatureGroup, context: JobContext) -> DataFrame:
+    """As Feast wants them: a day's row counts from its beginning for a day."""
+    at, created = F.to_timestamp("as_of_date").alias("event_timestamp"), F.lit(context.started_at).alias("created")
+    return rows.select("customer_key", at, created, *_names(group))
+
+
+def _to_file(frame: DataFrame, path: Path) -> None:
+    """One Parquet file, timestamps in microseconds."""
     import pyarrow.parquet as pq
 
     pq.write_table(frame.toArrow(), path, compression="zstd", coerce_timestamps="us")
@@ -102,7 +116,7 @@ def _drawn(given: Stored) -> None:
     import pyarrow.parquet as pq
 
     spine = pq.read_table(given.folder / "spine.parquet")
-    drawn = FeatureStore(given.home.settings).training_set(spine, purpose=PURPOSE, features=list(given.names))
+    drawn = FeatureStore(given.home.settings).training_set(spine, purpose=PURPOSE, features=list(given.names), as_known_at=given.known_at)
     pq.write_table(drawn.arrow, given.drawn)
 
 
@@ -138,11 +152,39 @@ def _against_feast(ground: Ground, closing: ExitStack, *, name: str, engine: str
     )  # fmt: skip
 
 
+def as_known_at(ground: Ground, closing: ExitStack) -> Contest:
+    """Equal: what was corrected since is not seen. Feast has no such question; what it answers instead is shown."""
+    scale = ground.scale
+    plain, revised = (
+        stored(ground, 1, customers=scale.stored_customers, labels=scale.labels, is_revised=is_revised) for is_revised in (False, True)
+    )
+    peer = Peer("feast", "feast_lookups.py", str(revised.folder), "duckdb", scale.memory)
+    closing.callback(peer.close)
+    peer.ask()
+    theirs = _answer(revised.folder / "feast.parquet", revised.names, "event_timestamp")
+
+    def side(name: str, given: Stored) -> Side:
+        return Side(
+            name=name, prepare=lambda: given, run=_drawn, is_without_jvm=True,
+            answer=lambda state: _answer(state.drawn, state.names, "features_of"),
+        )  # fmt: skip
+
+    _drawn(plain)
+    is_feast_right = theirs == _answer(plain.drawn, plain.names, "features_of")
+    return Contest(
+        name="PIT-C", target=1.5, question=f"{scale.labels:,} labels as known before one row in twenty was corrected",
+        ours=side("as_known_at, of rows of which some were corrected since", revised), other=side("PIT-1 DuckDB, never corrected", plain),
+        more={"feast_is_right": is_feast_right},
+        note="Feast 0.67 takes the row that was created last, whenever that was: with it a training set sees what was not known yet",
+    )  # fmt: skip
+
+
 def all_lookups(ground: Ground, closing: ExitStack) -> dict[str, Callable[[], Contest]]:
     """By name. closing: ends the other engines."""
     against = partial(_against_feast, ground, closing)
     return {
         "lookup-one": partial(against, name="PIT-1 Spark", engine="spark", views=1, target=0.17),
         "lookup-ten": partial(against, name="PIT-10", engine="spark", views=TEN, target=0.20),
+        "lookup-as-known": partial(as_known_at, ground, closing),
         "lookup-one-duckdb": partial(against, name="PIT-1 DuckDB", engine="duckdb", views=1, target=0.20),
     }
