@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from pyspark.sql import functions as F
 
 from benchmarks import bank, windows
@@ -40,7 +41,7 @@ class Run:
 
 def all_contests(ground: Ground) -> Iterator[tuple[str, Callable[[], Contest]]]:
     """By name; made when they are held, because making some takes minutes."""
-    for make in (night_windows, night_windows_duckdb, night_all, range_written, range_noop, late, rerun):
+    for make in (night_windows, night_windows_duckdb, night_all, range_written, range_noop, labels_from_tiles, late, rerun):
         yield make.__name__.replace("_", "-"), partial(make, ground)
 
 
@@ -160,6 +161,40 @@ def range_written(ground: Ground) -> Contest:
 
 def range_noop(ground: Ground) -> Contest:
     return _by_year(ground, target=0.10, is_written=False)
+
+
+# --- labels at any time
+
+
+def labels_from_tiles(ground: Ground) -> Contest:
+    state = _with_tiles(ground)
+    home = Home(ground.scale, state.context.settings.home)
+    customer = F.pmod(F.xxhash64("id"), F.lit(ground.scale.customers)) + 1
+    day = F.date_sub(F.lit(NIGHT), F.pmod(F.xxhash64("id", F.lit("day")), F.lit(180)).cast("int"))
+    keys = (
+        tables.read(state.context, core.CUSTOMER)
+        .select("customer_key")
+        .distinct()
+        .selectExpr("customer_key", "row_number() over (order by customer_key) as number")
+    )
+    numbered = ground.spark.range(ground.scale.labels).select(customer.alias("number"), day.alias("as_of_date")).distinct()
+    labels = numbered.join(keys, on="number", how="inner").select("customer_key", "as_of_date").toArrow()
+    on_spark = frames.made(ground.spark.createDataFrame(labels))
+
+    def draw(into: Path) -> None:
+        into.mkdir(parents=True)
+        pq.write_table(windows.drawn_from_tiles(home, labels), into / "rows.parquet")
+
+    # Labels that see nothing have a row of zeros in ours, none in the join.
+    answer = partial(windows.answer, where="transaction_in_count_365d + transaction_out_count_365d > 0")
+    return Contest(
+        name="PIT-W", question=f"{labels.num_rows:,} labels at random times of half a year, 56 window columns from tiles, to a file", target=0.5,
+        ours=Side(name="DuckDB reads, the kernel answers", prepare=ground.fresh, run=draw, answer=answer, is_without_jvm=True),
+        other=Side(
+            name="Spark range join and groupBy, warm", prepare=ground.fresh, answer=answer,
+            run=lambda into: windows.range_joined(state.context, on_spark).write.parquet(str(into)),
+        ),
+    )  # fmt: skip
 
 
 # --- late rows, reruns

@@ -7,13 +7,16 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from benchmarks.bank import NIGHT, Home
 from benchmarks.contest import Answer
 from expectations.contracts import core
-from features import tiles, windows
+from features import kernel, tiles, windows
+from features.kernel import NOTHING
 from features.sources.transaction import TRANSACTION
 from features.spec import LONGEST_WINDOW, Operation, Wanted
 from jobs import tables
@@ -22,9 +25,10 @@ from jobs.context import JobContext
 from jobs.serving import lake
 
 WINDOWS = (7, 30, 90, 365)
+EPOCH = date(1970, 1, 1)
 # Of each kind that SQL knows too: sums, extrema, days.
 MEASURES = (
-    "initiated_count", "initiated_out_count", "initiated_out", "out", "transfer_in", "out_count", "income", "purchase_count", "purchase",
+    "initiated_count", "initiated_out_count", "initiated_out", "out", "in_count", "out_count", "income", "purchase_count", "purchase",
     "cash_count", "online_count", "fee", "largest_out", "active_days",
 )  # fmt: skip
 WANTED = tuple(
@@ -41,11 +45,11 @@ _SQL = {
 }
 
 
-def aggregate(item: Wanted, day: date) -> str:
-    """SQL over day tiles for an as-of date."""
+def aggregate(item: Wanted, day: str) -> str:
+    """SQL over day tiles for an as-of date; day: SQL of it."""
     assert item.window is not None
     assert item.measure.operation is not None
-    seen = f"case when business_date > date '{day - timedelta(days=item.window)}' then"
+    seen = f"case when business_date > {day} - interval '{item.window}' day then"
     return f"cast({_SQL[item.measure.operation].format(seen=seen, name=item.measure.column)} as bigint) as {item.column}"
 
 
@@ -57,7 +61,7 @@ def day_tiles_sql(events: str, first: date, last: date) -> str:
 
 
 def recompute_sql(events: str, day: date) -> str:
-    columns = ", ".join(aggregate(item, day) for item in WANTED)
+    columns = ", ".join(aggregate(item, f"date '{day}'") for item in WANTED)
     first = day - timedelta(days=LONGEST_WINDOW - 1)
     return f"select customer_key, date '{day}' as as_of_date, {columns} from ({day_tiles_sql(events, first, day)}) group by customer_key"
 
@@ -121,3 +125,39 @@ def answer(into: Path, where: str = "true") -> Answer:
         sql = f"select count(*), sum(hash({columns})::hugeint) from read_parquet('{into}/**/*.parquet') where {where}"
         rows, checksum = connection.execute(sql).fetchone() or (0, 0)
     return Answer(rows=rows, checksum=str(checksum))
+
+
+# --- labels at any time, from tiles
+
+
+def drawn_from_tiles(home: Home, labels: pa.Table) -> pa.Table:
+    """Grain: the labels' (customer_key × as_of_date), in their order; WANTED. DuckDB reads and sorts, the kernel answers; no JVM."""
+    days = labels.column("as_of_date").cast(pa.int32()).to_numpy()
+    first, last = (EPOCH + timedelta(days=int(day)) for day in (days.min() - LONGEST_WINDOW + 1, days.max()))
+    names = [column.name for column in COLUMNS]
+    stored = lake.relation(home.settings, TRANSACTION.table, ["customer_key", "business_date", *names], first=first, last=last)
+    with lake.connect() as connection:
+        connection.execute("set threads = 2")
+        connection.register("labels", labels)
+        rows = connection.sql(
+            f"select customer_key, business_date, {', '.join(f'coalesce({name}, {NOTHING + 1}) as {name}' for name in names)} from {stored} "
+            "where customer_key in (select customer_key from labels) order by customer_key, business_date"
+        ).to_arrow_table()
+    customers, segment = np.unique(rows.column("customer_key").to_numpy(), return_inverse=True)
+    asked = np.searchsorted(customers, labels.column("customer_key").to_numpy())
+    day = rows.column("business_date").cast(pa.int32()).to_numpy().astype(np.int64)
+    sweep = kernel.Sweep(
+        kernel.Rows(segment, day, {name: rows.column(name).to_numpy() for name in names}), kernel.Questions(asked, days.astype(np.int64))
+    )
+    found = {item.column: kernel.answer(sweep, item) for item in WANTED}
+    return pa.table({name: labels.column(name) for name in ("customer_key", "as_of_date")} | found)
+
+
+def range_joined(context: JobContext, labels: DataFrame) -> DataFrame:
+    """The same by a join of every label with every tile that it sees."""
+    stored = tables.read(context, TRANSACTION.table).select("customer_key", "business_date", *(column.name for column in COLUMNS))
+    seen = (F.col("business_date") <= F.col("as_of_date")) & (F.col("business_date") > F.date_sub("as_of_date", LONGEST_WINDOW))
+    pairs = stored.join(
+        F.broadcast(labels.withColumnRenamed("customer_key", "label_key")), how="inner", on=seen & F.expr("customer_key = label_key")
+    )
+    return pairs.groupBy("customer_key", "as_of_date").agg(*(F.expr(aggregate(item, "as_of_date")) for item in WANTED))
