@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import io
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 SPACED_KEY = re.compile(rb'"\s+:')
 # Legacy multi-byte text is valid UTF-8 by chance where it is short, but hardly ever one of three bytes a character from here on.
 FIRST_OF_THREE_BYTES = "\u0800"
+LOOKED_AT = 4096
+A_FEW_ROWS = 10
 
 
 class Problem(NamedTuple):
@@ -53,23 +56,42 @@ def _text_problems(file: LandedFile, content: bytes, feed: Feed) -> list[Problem
             content = gzip.decompress(content)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             return [Problem("file_is_whole", f"is not a whole gzip file ({error})")]
+    other = _other_encoding(content, feed.encoding)
+    if other:
+        return [Problem("encoding_is_declared", f"is written in {other}, the mapping says encoding [{feed.encoding}]")]
     if content and not content.endswith(b"\n"):
         return [Problem("lines_are_whole", "ends in the middle of a line: half written")]
-    if _is_other_encoding(content, feed.encoding):
-        return [Problem("encoding_is_declared", f"is written in UTF-8, the mapping says encoding [{feed.encoding}]")]
     first = content.split(b"\n", 1)[0].decode(feed.encoding, errors="replace").rstrip("\r")
     return _header_problems(first, feed) if feed.format == "csv" else _json_problems(first, feed) or _unknown_keys(content, feed)
 
 
-def _is_other_encoding(content: bytes, encoding: str) -> bool:
-    """Text that reads as UTF-8 from end to end is UTF-8, be it a single Chinese name."""
-    if encoding.upper().replace("-", "") == "UTF8":
-        return False
+def _other_encoding(content: bytes, encoding: str) -> str | None:
+    """What the text is written in, where that is not what the mapping says.
+
+    Text that reads as UTF-8 from end to end is UTF-8, be it a single Chinese name. Of a UTF-8 feed a few broken lines are
+    rows' faults; text of which no line beyond ASCII reads as UTF-8 is another's.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:LOOKED_AT]:
+        return "UTF-16 or UTF-32"
+    is_utf8_declared = encoding.upper().replace("-", "") == "UTF8"
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
+        return "no UTF-8" if is_utf8_declared and _is_beyond_a_few_rows(content) else None
+    return "UTF-8" if not is_utf8_declared and max(text, default="") >= FIRST_OF_THREE_BYTES else None
+
+
+def _is_beyond_a_few_rows(content: bytes) -> bool:
+    lines = [line for line in content.splitlines() if not line.isascii()]
+    return len(lines) > A_FEW_ROWS and not any(map(_reads_as_utf8, lines))
+
+
+def _reads_as_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
         return False
-    return max(text, default="") >= FIRST_OF_THREE_BYTES
+    return True
 
 
 def _header_problems(line: str, feed: Feed) -> list[Problem]:

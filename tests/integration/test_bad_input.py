@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf import settings as conf
+from conf import sources
 from conf.settings import Settings
 from expectations.contracts import core, ops
 from expectations.contracts.quarantine import quarantine_table
@@ -49,7 +50,7 @@ BEFORE_SPARK = {
     "feed_of_another_bank": ("balances", r"is a feed of \[another_bank\], this deployment ingests \[bank\]"),
     "gzip_truncated": ("balances", r"has \[\d+\] bytes, the manifest says \[\d+\]"),
     "gzip_truncated_vouched": ("balances", r"is not a whole gzip file"),
-    "encoding_wrong": ("balances", r"balances/business_date=2025-12-01"),
+    "encoding_wrong": ("balances", r"is written in UTF-16 or UTF-32, the mapping says encoding \[UTF-8\]"),
     "column_missing": ("transactions", r"columns differ \(missing \['cross_border'\], extra \[\]\)"),
     "column_extra": ("balances", r"columns differ \(missing \[\], extra \['surprise'\]\)"),
     "column_renamed": ("balances", r"missing \['ledger_balance'\], extra \['ledger_balance_new'\]"),
@@ -67,7 +68,7 @@ BROKEN_BEFORE_SPARK = {
     "feed_of_another_bank": "source_is_ours",
     "gzip_truncated": "bytes_match_manifest",
     "gzip_truncated_vouched": "file_is_whole",
-    "encoding_wrong": "lines_are_whole",
+    "encoding_wrong": "encoding_is_declared",
     "column_missing": "columns_match_mapping",
     "column_extra": "columns_match_mapping",
     "column_renamed": "columns_match_mapping",
@@ -313,6 +314,39 @@ def test_an_environment_or_a_mapping_that_is_not_there(say: Callable[..., tuple[
     code, said = say(KEQUN_ENV="moon")
     assert code == 10
     _says(said, r"No environment \[moon\] in conf/env; there are \['ci'")
+
+
+def with_conf(monkeypatch: pytest.MonkeyPatch, folder: Path, place: str, change: Callable[[str], str]) -> None:
+    """The settings and mappings of this house, one file of them changed."""
+    shutil.copytree(conf.CONF, folder, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+    (folder / place).write_text(change((folder / place).read_text(encoding="utf-8")), encoding="utf-8")
+    for load in (conf.load, sources.load, sources.calendar):
+        monkeypatch.setitem(load.__kwdefaults__, "folder", folder)
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "said"),
+    [
+        ("sources/bank.yml", lambda text: text.replace("  opened_on:", "  opened_in:", 1), r"opened_in"),
+        ("sources/bank.yml", lambda text: text.replace("to_day(", "to_month(", 1), r"to_month"),
+        ("env/ci.yml", lambda text: f"{text}\nsparkle: 1\n", "sparkle"),
+    ],
+    ids=["unknown column", "broken expression", "unknown key of settings"],
+)
+def test_a_mapping_or_settings_that_cannot_be_used_end_with_10_and_write_nothing(
+    say: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    place: str,
+    change: Callable[[str], str],
+    said: str,
+) -> None:
+    with_conf(monkeypatch, tmp_path / "conf", place, change)
+    deliver_group(tmp_path / "landing", "reference", MONDAY, REFERENCE)
+    code, told = say(KEQUN_HOME=str(tmp_path))
+    assert code == 10, told
+    _says(told, said)
+    assert not (tmp_path / "warehouse").exists()
 
 
 def test_a_scheduler_tells_failures_apart() -> None:
