@@ -87,6 +87,7 @@ class Models(_Part):
     minimum_positives: int
     snapshots_train: int
     snapshots_calibrate: int
+    outcome_days_at_least: int
     gate: Gate
 
 

@@ -109,7 +109,8 @@ def _snapshots(context: JobContext, wanted: Model, labels: DataFrame) -> Snapsho
     sizes = context.settings.models
     labelled = [row["as_of_date"] for row in labels.select("as_of_date").distinct().collect()]
     return snapshots.choose(
-        built_dates(context, group_of(wanted.baseline), labelled) if labelled else (), horizon_days=used.label_of(wanted).horizon_days,
+        built_dates(context, group_of(wanted.baseline), labelled) if labelled else (),
+        horizon_days=max(used.label_of(wanted).horizon_days, sizes.outcome_days_at_least),
         until=context.as_of, train=sizes.snapshots_train, calibrate=sizes.snapshots_calibrate,
     )  # fmt: skip
 

@@ -101,6 +101,15 @@ def test_every_open_customer_is_scored_segmented_and_published(bank: Ran) -> Non
     assert all(sorted(keys) == sorted(published) for keys in schemes.values())
 
 
+def test_both_models_learn_from_months_13_to_18_and_are_tested_at_36(bank: Ran) -> None:
+    """Of 48 months, January 2022 to December 2025; a value's outcome takes twelve of them, and churn is shown on the same."""
+    trained = {row["scope"]: json.loads(row["figures"])["snapshots"] for row in bank.rows("ops/run") if row["job"] == "train"}
+    assert set(trained) == {"churn", "value"}
+    for months in trained.values():
+        assert (months["train"][0], months["train"][-1], len(months["train"])) == ("2023-01-31", "2023-06-30", 6)
+        assert (months["calibrate"][-1], months["test"]) == ("2023-12-31", ["2024-12-31"])
+
+
 def test_the_report_stands_alone(bank: Ran) -> None:
     page = (bank.home / "reports" / "report.html").read_text(encoding="utf-8")
     assert page.count("<svg") >= 5
