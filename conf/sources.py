@@ -98,13 +98,31 @@ class Span(_Part):
         return self.since <= day <= self.until
 
 
-class BulkTable(_Part):
-    """Files of one kind and what their lines hold; every column is read as text."""
+class Jdbc(_Part):
+    """A query that a database answers. url: the environment variable that holds its address, with user and password.
 
-    files: tuple[str, ...]
+    `{since}` and `{until}` in the query stand for the first and the last date that is asked for. options: Spark's, such as driver.
+    """
+
+    url: str
+    query: str
+    options: Mapping[str, str] = {}
+
+
+class BulkTable(_Part):
+    """What a bulk source holds of one kind, in files or in a database; every column is read as text."""
+
+    files: tuple[str, ...] = ()
+    jdbc: Jdbc | None = None
     columns: tuple[str, ...]
     encoding: str = "UTF-8"
     separator: str = ";"
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> BulkTable:
+        if bool(self.files) == (self.jdbc is not None):
+            raise ValueError("names either `files` or `jdbc`")
+        return self
 
 
 def days_between(since: date, until: date) -> list[date]:
@@ -170,6 +188,7 @@ def _keys_at(form: type[BaseModel], steps: tuple[int | str, ...]) -> list[str]:
         "bulk": Bulk,
         "numbers": Numbers,
         "tables": BulkTable,
+        "jdbc": Jdbc,
         "history": Span,
     }
     found = form

@@ -1,4 +1,4 @@
-"""Bulk files without manifests: each feed is a query over them, delivered as if night by night; manifests are synthesised.
+"""Bulk files and databases without manifests: each feed is a query over them, delivered as if night by night; manifests are synthesised.
 
 A row is delivered for the first day that the source covers from its own date on: what falls into a gap comes on the
 first day after it, what is older than the history on its first day. Known from midnight UTC after the day.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from jobs import frames
 from jobs.errors import ConfigurationError, InputNotReadyError
-from jobs.ingest import reading
+from jobs.ingest import databases, reading
 from jobs.ingest.expressions import RAW
 from jobs.ingest.files import different_columns
 from jobs.ingest.landing import Delivery, LandedFile
@@ -40,7 +40,7 @@ def _paths(folder: Path, table: BulkTable) -> list[Path]:
 
 
 def digests(folder: Path, mapping: SourceMapping) -> dict[str, str]:
-    """sha256 of every bulk file. Raises InputNotReadyError, DataRejectedError for a header that differs."""
+    """sha256 of every bulk file; a database has none. Raises InputNotReadyError, DataRejectedError for a header that differs."""
     found = {}
     for table in mapping.tables.values():
         for path in _paths(folder, table):
@@ -63,20 +63,21 @@ def delivered(context: JobContext, order: Order, name: str, feed: Feed) -> tuple
     """A bulk feed's rows for the order's days (as jobs.ingest.reading gives them) and the synthesised deliveries."""
     from pyspark.sql import functions as F
 
-    rows = frames.made(_rows(context, order.mapping, name, feed))
+    rows = frames.made(_rows(context, order, name, feed))
     counts = {row["delivered_for"]: row["count"] for row in rows.groupBy("delivered_for").count().collect()}
-    _check_complete(context, order.mapping, name, feed, sum(counts.values()))
+    _check_complete(context, order, name, feed, sum(counts.values()))
     wanted = rows.where(F.col("delivered_for").between(order.days[0], order.days[-1])) if order.days else rows.limit(0)
     return wanted, _deliveries(context, order, name, counts)
 
 
-def _rows(context: JobContext, mapping: SourceMapping, name: str, feed: Feed) -> DataFrame:
+def _rows(context: JobContext, order: Order, name: str, feed: Feed) -> DataFrame:
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
 
     assert feed.bulk is not None
+    mapping = order.mapping
     for table_name, table in mapping.tables.items():
-        _read(context, table).createOrReplaceTempView(table_name)
+        _read(context, order, table_name, table).createOrReplaceTempView(table_name)
     try:
         queried = context.spark.sql(feed.bulk.rows)
         dated = queried.withColumn("dated__", F.expr(feed.bulk.delivered_for).cast("date"))
@@ -101,10 +102,13 @@ def _rows(context: JobContext, mapping: SourceMapping, name: str, feed: Feed) ->
     return reading.with_secret(context, rows)
 
 
-def _read(context: JobContext, table: BulkTable) -> DataFrame:
-    """Grain: line of the table's files; every column as text, and the place."""
+def _read(context: JobContext, order: Order, name: str, table: BulkTable) -> DataFrame:
+    """Grain: line of the table's files, or row of its query; every column as text, and the place, if it has one."""
     from pyspark.sql import functions as F
 
+    if table.jdbc:
+        # A range that lies in a gap of the source asks for nothing.
+        return databases.read(context.spark, name, table, order.days or (context.request.since,))
     schema = ", ".join(f"`{name}` string" for name in table.columns) + f", {CORRUPT} string"
     paths = [str(path) for path in _paths(context.settings.landing, table)]
     frame = (
@@ -128,13 +132,18 @@ def _delivered_for(day: Column, history: Sequence[Span]) -> Column:
     return chosen.otherwise(last)
 
 
-def _check_complete(context: JobContext, mapping: SourceMapping, name: str, feed: Feed, rows: int) -> None:
-    """Every line of the files that a feed is made `of` has become a row."""
+def _check_complete(context: JobContext, order: Order, name: str, feed: Feed, rows: int) -> None:
+    """Every line or row of the tables that a feed is made `of` has become a row."""
     assert feed.bulk is not None
-    lines = sum(_lines(path) for table in feed.bulk.of for path in _paths(context.settings.landing, mapping.tables[table]))
+    lines = sum(_count(context, table, order.mapping.tables[table]) for table in feed.bulk.of)
     if feed.bulk.of and lines != rows:
-        said = f"Feed [{name}] gives [{rows}] rows of [{lines}] lines in {list(feed.bulk.of)}; its query in conf/sources/{mapping.source}.yml loses or doubles rows"
+        said = f"Feed [{name}] gives [{rows}] rows of [{lines}] lines in {list(feed.bulk.of)}; its query in conf/sources/{order.mapping.source}.yml loses or doubles rows"
         raise DeliveryRejectedError(said, [Breach(rule="lines_become_rows", said=said, feed=name)])
+
+
+def _count(context: JobContext, name: str, table: BulkTable) -> int:
+    # The table is a view already, and a database may have got rows since: of what was read, as far as anybody can tell.
+    return context.spark.table(name).count() if table.jdbc else sum(map(_lines, _paths(context.settings.landing, table)))
 
 
 def _lines(path: Path) -> int:

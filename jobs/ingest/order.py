@@ -91,4 +91,7 @@ def fingerprint(settings: Settings, request: Request) -> dict[str, Any]:
         found: dict[str, Any] = dict(landing.digests(landed(settings, order)))
         if order.bulk_feeds:
             found["bulk"] = bulk.digests(settings.landing, order.mapping)
+        if any(table.jdbc for table in order.mapping.tables.values()):
+            # Nobody knows without asking whether a database tells the same as before.
+            found["asked"] = run.run_id
     return found
