@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.contracts.scores import REASONS
 from features.catalogue import FEATURES
-from jobs.report_page import charts, svg
-from jobs.report_page.charts import Bar, Block, Line
+from jobs.report_page import charts, sankey, svg
+from jobs.report_page.charts import Bar, Line
+from jobs.report_page.sankey import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -116,7 +117,7 @@ def _moves(facts: Facts, scheme: str, blocks: Sequence[Block]) -> dict[str, Any]
         "moved": sum(count for count, _ in changed),
         "total": sum(moves.values()),
         "largest": [f"{by_code[before].before} → {by_code[after].after}: {count:,}" for count, (before, after) in changed[:5]],
-        "flow": charts.flow(shown, moves, label=f"Moves within {scheme}") if moves else None,
+        "flow": sankey.flow(shown, moves, label=f"Moves within {scheme}") if moves else None,
     }
 
 

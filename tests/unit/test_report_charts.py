@@ -8,8 +8,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from markupsafe import Markup
 
-from jobs.report_page import charts, svg
-from jobs.report_page.charts import Bar, Block, Line
+from jobs.report_page import charts, sankey, svg
+from jobs.report_page.charts import Bar, Line
+from jobs.report_page.sankey import Block
 
 SVG = ET.Element
 
@@ -71,10 +72,25 @@ def test_flow_tells_moves_and_who_stays() -> None:
     """100 in a, of whom 10 move to b; 5 join: b has 15 afterwards."""
     blocks = [Block(code="a", before="A", after="A", kind="c1"), Block(code="b", before="B", after="B", kind="c2")]
     outside = Block(code="absent", before="joined", after="left", kind="quiet")
-    picture = charts.flow([*blocks, outside], {("a", "a"): 90, ("a", "b"): 10, ("absent", "b"): 5}, label="x")
+    picture = sankey.flow([*blocks, outside], {("a", "a"): 90, ("a", "b"): 10, ("absent", "b"): 5}, label="x")
     tips = [node.findtext("title") for node in _parsed(picture).iter("path")]
     assert tips == ["A → A: 90", "A → B: 10", "joined → B: 5"]
-    assert _texts(picture) == ["A 100", "90 (-10)", "15", "joined 5"]
+    assert _texts(picture) == ["A 100", "joined 5", "90 (-10)", "15"]
+
+
+def test_names_of_a_flow_stand_apart_where_hardly_anybody_is() -> None:
+    """Nearly everybody is in the first, a middle or the last block; the others are a hair thin."""
+    codes = "abcdefgh"
+    for big in ("a", "d", "h"):
+        blocks = [Block(code=code, before=code.upper(), after=code.upper(), kind="c1") for code in codes]
+        moves = {(code, code): 4_000 if code == big else 1 for code in codes} | {("a", "b"): 1}
+        told = list(_parsed(sankey.flow(blocks, moves, label="x")).iter("text"))
+        for anchor in ("end", "start"):
+            baselines = [float(node.get("y", "")) for node in told if node.get("text-anchor") == anchor]
+            assert len(baselines) == len(codes)
+            assert all(later - y >= charts.NAME_HEIGHT for y, later in itertools.pairwise(baselines)), (big, baselines)
+            assert min(baselines) >= charts.NAME_HEIGHT
+            assert max(baselines) <= 300
 
 
 def test_curves_place_points_on_their_axes() -> None:
@@ -94,7 +110,7 @@ def test_curves_place_points_on_their_axes() -> None:
         charts.columns([("d", 0, 0)], label="zero"),
         charts.histogram([0, 3, 0], label="h", x_name="x", x_format=svg.percent, high=0.075),
         charts.shares(["a", "b"], [("one", [0, 1], "c1"), ("two", [0, 1], "c2")], label="s"),
-        charts.flow([Block(code="a", before="A", after="A", kind="c1")], {}, label="nobody"),
+        sankey.flow([Block(code="a", before="A", after="A", kind="c1")], {}, label="nobody"),
     ],
 )
 def test_little_data_still_makes_a_picture(picture: Markup) -> None:
