@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,8 +46,15 @@ def test_the_tests_that_run_them_are_there() -> None:
         assert (ROOT / name).exists() or f"def {name.removeprefix('fixture ')}(" in text, told
 
 
-def test_make_test_is_what_ci_runs() -> None:
-    assert "exec make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("summary", "code"), [("3 passed in 0.1s", 0), ("1 failed, 2 passed in 0.1s", 1)])
+def test_ci_runs_make_test_and_ends_with_the_summary(tmp_path: Path, summary: str, code: int) -> None:
+    """Make says of a target that failed that it did: after the summary, which must be the last line whatever came out."""
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    (tmp_path / "Makefile").write_text(f"test:\n\t@echo progress >&2; echo '{summary}'; exit {code}\n", encoding="utf-8")
+    ran = subprocess.run([tmp_path / ".ci" / "run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert ran.stdout.splitlines() == ["progress", summary]
+    assert (ran.returncode != 0) == (code != 0)
 
 
 def test_the_catalogue_can_be_looked_through() -> None:
