@@ -17,6 +17,8 @@ from jobs import errors
 from .conftest import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dags.lib.tasks import JobOperator
 
 RETRIED = (errors.InputNotReadyError.exit_code, errors.ConflictError.exit_code, errors.InvariantError.exit_code, 1, 99, 137)
@@ -65,6 +67,39 @@ def test_codes_that_no_other_try_can_mend(kequn: Path, code: int) -> None:
 def test_a_model_that_misses_its_gate_is_a_warning(kequn: Path, capfd: pytest.CaptureFixture[str]) -> None:
     kequn.write_text(f"#!/bin/sh\nexit {errors.GateError.exit_code}\n", encoding="utf-8")
     assert operator("").execute({}) is None  # type: ignore[func-returns-value, typeddict-item]
+
+
+@pytest.fixture
+def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Runs the cluster profile's operator with a stand-in for spark-submit, which ends as the given code says."""
+    from dags.lib.submit import SubmittedJobOperator
+
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "yarn", "extra": {"deploy-mode": "client"}}')
+
+    def run(code: int) -> None:
+        command = tmp_path / "spark-submit"
+        command.write_text(f"#!/bin/sh\necho $* > {tmp_path}/words\nexit {code}\n", encoding="utf-8")
+        command.chmod(0o755)
+        SubmittedJobOperator(task_id="job", words="features --as-of 2026-01-31").execute({})  # type: ignore[typeddict-item]
+        told = (tmp_path / "words").read_text(encoding="utf-8")
+        assert told.endswith(f"{ROOT}/jobs/__main__.py features --as-of 2026-01-31\n")
+
+    return run
+
+
+def test_what_spark_submit_ends_with_is_read_as_the_commands_code(submitted: Callable[[int], None]) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    submitted(0)
+    submitted(errors.GateError.exit_code)
+    for code in HOPELESS:
+        with pytest.raises(AirflowFailException, match=rf"\[{code}\]"):
+            submitted(code)
+    for code in RETRIED:
+        with pytest.raises(AirflowException, match=f"Error code is: {code}") as raised:
+            submitted(code)
+        assert not isinstance(raised.value, AirflowFailException)
 
 
 def test_the_command_runs_in_the_project(kequn: Path, tmp_path: Path) -> None:
