@@ -131,10 +131,12 @@ def _fitted(context: JobContext, material: Material) -> tuple[Scorer, pd.DataFra
 
 def _facts(context: JobContext, material: Material) -> dict[str, Any]:
     """features.json: what the model must be fed, and the evidence of what it was fed with."""
+    from jobs.build.wide import known_at
+
     inputs = (used.label_of(material.model).table, *used.tables(material.features))
     return {
         "model": material.model.name, "purpose": material.model.purpose, "label": material.model.label, **used.facts(material.features),
-        "known_at": context.started_at.isoformat(), "receipt": material.receipt, "snapshots": material.snapshots.as_text(),
+        "known_at": known_at(context, material.features, material.snapshots.dates).isoformat(), "receipt": material.receipt, "snapshots": material.snapshots.as_text(),
         "delta_versions": {table.full_name: tables.version(context.settings, table) for table in inputs},
     }  # fmt: skip
 

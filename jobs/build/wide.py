@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from features import catalogue
 from jobs import tables
@@ -13,7 +13,7 @@ from jobs.errors import InputNotReadyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from pyspark.sql import DataFrame
 
@@ -86,14 +86,31 @@ def newest(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> D
 
 def built_dates(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> set[date]:
     """Those of the dates for which the group holds rows; read without Spark."""
+    return set(_stored(context, group, dates, "as_of_date"))
+
+
+def known_at(context: JobContext, names: Sequence[str], dates: Sequence[date]) -> datetime:
+    """When the newest revision of these features of these dates could be known; read without Spark.
+
+    Asked for as known then, they are what `wide_features` gives now. Raises InputNotReadyError where the dates have none.
+    """
+    groups = {catalogue.group_of(name).name: catalogue.group_of(name) for name in names}.values()
+    found: list[datetime] = [instant for group in groups for instant in _stored(context, group, dates, "known_at")]
+    if not found:
+        raise InputNotReadyError(f"No features of {[str(day) for day in dates]} are stored; run `kequn features` for these dates first")
+    return max(found)
+
+
+def _stored(context: JobContext, group: FeatureGroup, dates: Sequence[date], column: str) -> list[Any]:
+    """Distinct values of a column of the group's table on the dates."""
     import pyarrow.dataset as ds
 
     opened = tables.log(context.settings, group.table)
     if opened is None:
-        return set()
+        return []
     wanted = ds.field("month").isin(sorted({month_of(day) for day in dates})) & ds.field("as_of_date").isin(list(dates))
-    found = opened.to_pyarrow_dataset().to_table(filter=wanted, columns=["as_of_date"])
-    return set(found.column("as_of_date").unique().to_pylist())
+    found: list[Any] = opened.to_pyarrow_dataset().to_table(filter=wanted, columns=[column]).column(column).unique().to_pylist()
+    return found
 
 
 def _expect_dates(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> None:

@@ -137,6 +137,14 @@ def test_features_json_tells_what_the_model_was_fed(churn: dict, home: Settings)
     assert {"receipt", "known_at", "snapshots"} <= set(facts)
 
 
+def test_features_json_tells_when_the_features_were_known_not_when_the_model_was_trained(churn: dict, home: Settings) -> None:
+    """So that a repeated training says the same, and the store, asked for them as known then, gives what the model was fed."""
+    opened = tables.log(home, catalogue.group_of("dormancy__dormant_days").table)
+    assert opened is not None
+    (planted,) = set(opened.to_pyarrow_dataset().to_table(columns=["known_at"]).column("known_at").to_pylist())  # all groups, in one run
+    assert tracking.load(home, tracking.champion(home, "churn")).facts["known_at"] == planted.isoformat()
+
+
 def test_a_repeated_training_is_the_same_version(churn: dict, context_of: Callable[..., JobContext]) -> None:
     again = train.trained(context_of("train", "churn", generation=1), CHURN).figures
     assert again["registered"]["version"] == churn["registered"]["version"]
