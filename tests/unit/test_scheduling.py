@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from conf.settings import Settings
 from jobs.airflow import days
 from jobs.errors import UsageError
+from jobs.report_page import facts, summary
 from jobs.scheduling import memory, plan, processes, record, rest, watch
 from jobs.scheduling.processes import Service
 from jobs.scheduling.services import House
@@ -68,6 +70,29 @@ def _done(settings: Settings) -> record.Record:
 def test_a_second_demo_on_the_same_goes_on_where_the_first_was(settings: Settings) -> None:
     made = _done(settings)
     assert record.resume(settings, ASKED) == made
+
+
+def test_a_second_demo_starts_neither_airflow_nor_a_jvm(settings: Settings) -> None:
+    """As a process of its own, which tells what it imported: neither pyspark, by which alone a JVM comes, nor Airflow nor GX nor MLflow."""
+    made = _done(settings)
+    made.asked = {"source": "bank", "customers": 4000, "months": 48, "seed": 7, "end": "2025-12-31"}
+    steps = ("history 2022-01-01..2025-12-31", "models 2025-12-31", "night 2026-01-01", "night 2026-01-02", "report")
+    made.done |= {step: {"seconds": 1.0, "peak_mb": 2.0} for step in steps}
+    made.write(settings)
+    settings.reports.mkdir()
+    told = summary.summary(facts.Facts(since=date(2022, 1, 1), until=date(2026, 1, 2)), source="bank", environment="demo")
+    (settings.reports / "summary.json").write_text(json.dumps(told), encoding="utf-8")
+    before = sorted(settings.home.rglob("*"))
+    demo = (sys.executable, "-X", "importtime", "-m", "jobs", "demo")
+    variables = {**os.environ, "KEQUN_HOME": str(settings.home), "KEQUN_ENV": "demo"}
+    ran = subprocess.run(demo, cwd=processes.ROOT, env=variables, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert "nothing to do" in ran.stdout
+    assert f"report   {settings.reports / 'report.html'}" in ran.stdout
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in ran.stderr.splitlines() if line.startswith("import time:")}
+    assert "jobs" in imported
+    assert imported.isdisjoint({"pyspark", "airflow", "great_expectations", "mlflow"})
+    assert [path for path in sorted(settings.home.rglob("*")) if path.name != ".guard"] == before
 
 
 def test_other_code_keeps_the_landing_zone_only(settings: Settings) -> None:
