@@ -27,7 +27,7 @@ from pyspark.sql import SparkSession
 
 from conf import settings as conf
 from conf.settings import Settings
-from expectations.contracts.types import Table
+from expectations.contracts.types import Table, Write
 from jobs import ledger, tables
 from jobs.context import JobContext, JobReport, new_run_id, now
 from tests.fixtures import every_write as job
@@ -276,6 +276,10 @@ def test_the_jvm_dies_with_its_python(played: Played) -> None:
 
 def test_every_write_was_hit_between_data_and_commit_and_after_it(played: Played) -> None:
     assert set(played.copies) - {("", AFTER)} == set(MOMENTS)
+
+
+def test_every_way_of_writing_is_among_them() -> None:
+    assert {table.write for table in job.TABLES.values()} == set(Write)
 
 
 def test_both_writers_were_hit(played: Played) -> None:
