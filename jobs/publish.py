@@ -1,11 +1,14 @@
 """Publish the marts of one as-of date: guards, tombstones, one commit per mart, and the publish log as ready marker.
 
 Order: judge every frame → tombstones → marts → ops.publish_log. A run that was killed in between is repeated and ends in
-the same tables. Dates before the newest published one are never restated.
+the same tables. Dates before the newest published one are never restated: asked for by hand they are refused, a backfill
+passes over them.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,8 +29,10 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from conf.settings import Settings
     from expectations.contracts.odcs import Contract
     from expectations.contracts.types import Table
+    from jobs.context import Request
 
 MARTS = {contract.table.name: contract for contract in mart.CONTRACTS if contract.table is not mart.CUSTOMER_360_TOMBSTONE}
 INPUTS = (
@@ -50,9 +55,12 @@ class Publication:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--as-of D, --mart, --without-scores, --force."""
+    """--as-of D, --mart, --without-scores, --unless-past, --force."""
     runner.add_date_arguments(parser)
     parser.add_argument("--mart", choices=sorted(MARTS), help="only this one (default: all)")
+    parser.add_argument(
+        "--unless-past", action="store_true", help="where a later date is published already, end with 0 and publish nothing"
+    )
     parser.add_argument("--without-scores", action="store_true", help="publish although the date has no scores and earlier ones had")
 
 
@@ -61,12 +69,38 @@ def run(arguments: argparse.Namespace) -> int:
     request = runner.request_of("publish", arguments, scope=arguments.mart or "", without_scores=arguments.without_scores)
     if request.since != request.until:
         raise UsageError(f"A mart shows one date, not the range [{request.partition}]; give --as-of DATE")
+    if arguments.unless_past and (later := _later(runner.load_settings(), request)):
+        said = {
+            "job": "publish",
+            "scope": request.scope,
+            "partition": request.partition,
+            "state": "nothing to do",
+            "published_as_of": later,
+        }
+        sys.stdout.write(json.dumps(said, default=str) + "\n")
+        return 0
     return runner.execute(JOB, request)
+
+
+def _later(settings: Settings, request: Request) -> date | None:
+    """The newest date that a wanted mart is published as of, where it is later than the request's; read without a JVM."""
+    import pyarrow.dataset as ds
+
+    opened = tables.log(settings, ops.PUBLISH_LOG)
+    if opened is None:
+        return None
+    of_wanted = ds.field("published_table").isin([contract.table.full_name for contract in _wanted(request)])
+    dates = opened.to_pyarrow_dataset().to_table(filter=of_wanted, columns=["as_of_date"]).column("as_of_date").to_pylist()
+    return max((day for day in dates if day > request.until), default=None)
+
+
+def _wanted(request: Request) -> list[Contract]:
+    return [MARTS[request.scope]] if request.scope else list(MARTS.values())
 
 
 def publish(context: JobContext) -> JobReport:
     """Build, judge, write, log. Returns what happened to each mart's rows."""
-    wanted = [MARTS[context.request.scope]] if context.request.scope else list(MARTS.values())
+    wanted = _wanted(context.request)
     previous = {contract.table.name: _previous(context, contract.table) for contract in wanted}
     for contract in wanted:
         _refuse_past(context, contract.table, previous[contract.table.name])
