@@ -1,6 +1,9 @@
 """The task where the profile submits to a cluster: the same job, handed to spark-submit by the provider's operator.
 
-Imported only then: a reattach after a lost worker works with YARN, Kubernetes and standalone cluster mode alone.
+Imported only then: a reattach after a lost worker works with YARN, Kubernetes and standalone cluster mode alone. The
+deploy mode is the connection's. In client mode, and on Kubernetes, the job's own exit code is told. Standalone and YARN in
+cluster mode tell only that it failed, so every failure is tried again; YARN then also needs the operator's
+`yarn_track_via_rm_api` and the address of its resource manager.
 """
 
 from __future__ import annotations
@@ -19,7 +22,13 @@ from dags.lib.tasks import ROOT, settle
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-EXIT_CODE = re.compile(r"Error code is: (\d+)")
+# On Kubernetes spark-submit's own code comes first in the message and says nothing: the driver's follows it.
+EXIT_CODES = (re.compile(r"Kubernetes spark exit code is: (\d+)"), re.compile(r"Error code is: (\d+)"))
+
+
+def code_of(failure: str) -> int | None:
+    """The exit code of the job that a failure of the provider's operator tells of."""
+    return next((int(found.group(1)) for told in EXIT_CODES if (found := told.search(failure))), None)
 
 
 class SubmittedJobOperator(SparkSubmitOperator):
@@ -42,5 +51,4 @@ class SubmittedJobOperator(SparkSubmitOperator):
         try:
             super().execute(context)
         except AirflowException as failure:
-            found = EXIT_CODE.search(str(failure))
-            settle(int(found.group(1)) if found else None, failure, self.log)
+            settle(code_of(str(failure)), failure, self.log)

@@ -102,6 +102,21 @@ def test_what_spark_submit_ends_with_is_read_as_the_commands_code(submitted: Cal
         assert not isinstance(raised.value, AirflowFailException)
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("Cannot execute: spark-submit --master yarn. Error code is: 20.", 20),
+        ("Cannot execute: spark-submit --master k8s://x. Error code is: 1. Kubernetes spark exit code is: 20", 20),
+        ("Cannot execute: spark-submit --master k8s://x. Error code is: 1. Kubernetes spark exit code is: None", 1),
+        ("YARN application finished with FAILED", None),
+    ],
+)
+def test_the_jobs_own_code_is_read_out_of_the_providers_words(said: str, code: int | None) -> None:
+    from dags.lib.submit import code_of
+
+    assert code_of(said) == code
+
+
 def test_the_command_runs_in_the_project(kequn: Path, tmp_path: Path) -> None:
     kequn.write_text(f"#!/bin/sh\npwd > {tmp_path}/where\n", encoding="utf-8")
     operator("").execute({})  # type: ignore[typeddict-item]
