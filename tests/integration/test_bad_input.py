@@ -26,7 +26,7 @@ from expectations.contracts.quarantine import quarantine_table
 from expectations.contracts.types import Table
 from expectations.landing import LANDING_RULES
 from jobs import __main__ as kequn
-from jobs import ledger, tables
+from jobs import ledger, session, tables
 from jobs.context import JobContext, JobReport, Request, RunContext, new_run_id, now
 from jobs.errors import DataRejectedError, InputNotReadyError, KequnError
 from jobs.ingest import order as orders
@@ -266,7 +266,14 @@ def test_days_that_come_out_of_order_give_the_same_tables(history: Bank, nights:
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Run `kequn ingest` for the reference of a day in this process. Everything here ends before a JVM starts."""
+    """Run `kequn ingest` for the reference of a day in this process. Everything here ends before a JVM starts: a session
+    would be the one of all tests, and ended by the command.
+    """
+
+    def started(*_: object, **__: object) -> None:
+        raise AssertionError("it got as far as Spark")
+
+    monkeypatch.setattr(session, "build", started)
 
     def run(**variables: str) -> tuple[int, str]:
         for name, value in variables.items():
@@ -319,7 +326,9 @@ def test_an_environment_or_a_mapping_that_is_not_there(say: Callable[..., tuple[
 def with_conf(monkeypatch: pytest.MonkeyPatch, folder: Path, place: str, change: Callable[[str], str]) -> None:
     """The settings and mappings of this house, one file of them changed."""
     shutil.copytree(conf.CONF, folder, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
-    (folder / place).write_text(change((folder / place).read_text(encoding="utf-8")), encoding="utf-8")
+    whole = (folder / place).read_text(encoding="utf-8")
+    assert change(whole) != whole
+    (folder / place).write_text(change(whole), encoding="utf-8")
     for load in (conf.load, sources.load, sources.calendar):
         monkeypatch.setitem(load.__kwdefaults__, "folder", folder)
 
@@ -328,7 +337,11 @@ def with_conf(monkeypatch: pytest.MonkeyPatch, folder: Path, place: str, change:
     ("place", "change", "said"),
     [
         ("sources/bank.yml", lambda text: text.replace("  opened_on:", "  opened_in:", 1), r"opened_in"),
-        ("sources/bank.yml", lambda text: text.replace("to_day(", "to_month(", 1), r"to_month"),
+        (
+            "sources/bank.yml",
+            lambda text: text.replace("opened_on: to_day(open_date)", "opened_on: to_day(open_date, city)", 1),
+            r"customers -> core.customer\]: column \[opened_on\]: .*\[to_day\] takes \['text'\]",
+        ),
         ("env/ci.yml", lambda text: f"{text}\nsparkle: 1\n", "sparkle"),
     ],
     ids=["unknown column", "broken expression", "unknown key of settings"],
