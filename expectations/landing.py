@@ -18,6 +18,7 @@ LANDING_RULES: Mapping[str, str] = {
     "file_is_there": "every file of the manifest can be read",
     "bytes_match_manifest": "bytes of the file = bytes of the manifest",
     "checksum_matches_manifest": "sha256 of the file = sha256 of the manifest",
+    "no_rows_means_none": "a file of which the manifest says no rows holds none",
     "compression_is_declared": "the file's name says the mapping's compression",
     "file_is_whole": "the file can be unpacked and opened to its end",
     "lines_are_whole": "the last line ends",

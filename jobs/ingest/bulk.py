@@ -156,7 +156,7 @@ def _deliveries(context: JobContext, order: Order, name: str, counts: dict[date,
     return [
         Delivery(
             feed=name, business_date=day, produced_at=datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC),
-            source=order.mapping.source, rows=counts.get(day, 0), control=None, digest=digest,
+            source=order.mapping.source, folder=context.settings.landing, rows=counts.get(day, 0), control=None, digest=digest,
             files=(LandedFile(path=Path(name), rows=counts.get(day, 0), sha256=digest, bytes=0),),
         )
         for day in order.days

@@ -31,6 +31,10 @@ class Problem(NamedTuple):
     said: str
 
 
+# Rows of other files are counted as they are read (row_count_matches_manifest); one that is said to hold none is not read.
+UNTOLD = Problem("no_rows_means_none", "holds rows, the manifest says [0]")
+
+
 def problems(file: LandedFile, feed: Feed) -> list[Problem]:
     """What is wrong with the file; empty: nothing."""
     try:
@@ -43,7 +47,7 @@ def problems(file: LandedFile, feed: Feed) -> list[Problem]:
     if digest != file.sha256.lower():
         return [Problem("checksum_matches_manifest", f"has sha256 [{digest[:12]}…], the manifest says [{file.sha256[:12]}…]")]
     if feed.format == "parquet":
-        return _parquet_problems(content, feed)
+        return _parquet_problems(file, content, feed)
     return _text_problems(file, content, feed)
 
 
@@ -61,6 +65,8 @@ def _text_problems(file: LandedFile, content: bytes, feed: Feed) -> list[Problem
         return [Problem("encoding_is_declared", f"is written in {other}, the mapping says encoding [{feed.encoding}]")]
     if content and not content.endswith(b"\n"):
         return [Problem("lines_are_whole", "ends in the middle of a line: half written")]
+    if not file.rows and content.count(b"\n") > (feed.format == "csv"):
+        return [UNTOLD]
     first = content.split(b"\n", 1)[0].decode(feed.encoding, errors="replace").rstrip("\r")
     return _header_problems(first, feed) if feed.format == "csv" else _json_problems(first, feed) or _unknown_keys(content, feed)
 
@@ -143,14 +149,17 @@ def _unknown_keys(content: bytes, feed: Feed) -> list[Problem]:
     return []
 
 
-def _parquet_problems(content: bytes, feed: Feed) -> list[Problem]:
+def _parquet_problems(file: LandedFile, content: bytes, feed: Feed) -> list[Problem]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        schema = pq.read_schema(io.BytesIO(content))
+        opened = pq.ParquetFile(io.BytesIO(content))
     except (pa.ArrowInvalid, OSError) as error:
         return [Problem("file_is_whole", f"is not a Parquet file ({error})")]
+    if not file.rows and opened.metadata.num_rows:
+        return [UNTOLD]
+    schema = opened.schema_arrow
     found = different_columns(schema.names, feed.columns)
     if found:
         return found

@@ -72,6 +72,7 @@ class Delivery:
     business_date: date
     produced_at: datetime
     source: str
+    folder: Path
     files: tuple[LandedFile, ...]
     rows: int
     control: Decimal | None
@@ -144,7 +145,7 @@ def _delivery(landing: Path, feed: str, day: date, text: bytes) -> Delivery:
         said = f"The manifest [{path}] says produced_at [{manifest.produced_at}] without a zone; known time needs one"
         raise _rejected("manifest_is_readable", said, feed=feed, day=day)
     return Delivery(
-        feed=feed, business_date=day, produced_at=manifest.produced_at, source=manifest.source, rows=manifest.rows,
+        feed=feed, business_date=day, produced_at=manifest.produced_at, source=manifest.source, folder=path.parent, rows=manifest.rows,
         control=manifest.control.amount_sum if manifest.control else None, digest=hashlib.sha256(text).hexdigest(),
         files=tuple(LandedFile(path=path.parent / one.name, rows=one.rows, sha256=one.sha256, bytes=one.bytes) for one in manifest.files),
     )  # fmt: skip
@@ -202,14 +203,12 @@ def _problems(delivery: Delivery, feed: Feed, *, source: str) -> list[Problem]:
 
 def _outline(delivery: Delivery) -> list[Problem]:
     """What the manifest says as a whole, against itself and the folder."""
-    folder = delivery.files[0].path.parent if delivery.files else None
     problems = []
     if (listed := sum(file.rows for file in delivery.files)) != delivery.rows:
         problems.append(Problem("manifest_adds_up", f"the manifest says [{delivery.rows}] rows, its files add up to [{listed}]"))
-    if folder is not None:
-        named = {file.path.name for file in delivery.files}
-        extra = sorted(path.name for path in folder.iterdir() if path.name not in named and path.name[0] not in "._")
-        problems += [Problem("files_are_named", f"holds {extra}, which the manifest does not name")] if extra else []
+    named = {file.path.name for file in delivery.files}
+    extra = sorted(path.name for path in delivery.folder.iterdir() if path.name not in named and path.name[0] not in "._")
+    problems += [Problem("files_are_named", f"holds {extra}, which the manifest does not name")] if extra else []
     return problems
 
 

@@ -1,9 +1,10 @@
-"""What a landed file's bytes alone tell: keys of JSON lines."""
+"""What a landed file's bytes alone tell: its encoding, keys of JSON lines, rows that the manifest keeps to itself."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf import sources
 from conf.sources import Feed
 from jobs.ingest import files
+from jobs.ingest import landing as landings
 from jobs.ingest.landing import LandedFile
+from jobs.ingest.refusal import DeliveryRejectedError
+from tests.fixtures.landing import content, deliver, file_name
 
 FEED = Feed(group="channel", format="json", columns=("id", "name", "at"), targets={})
 ROW = {"id": "1", "name": "张", "at": "2026-01-01"}
 TEXT = st.text(alphabet='ab"\\:{} \n张', max_size=6)
 
 
+DAY = date(2026, 1, 5)
 GB18030 = Feed(group="reference", format="csv", encoding="GB18030", columns=("no", "name"), targets={})
+
+
+def broken(landing: Path, feed: str) -> list[tuple[str, str]]:
+    """Rules that the feed's delivery of DAY breaks before a row of it is read, and what is said of each."""
+    mapping = sources.load("bank")
+    feeds = {feed: mapping.feeds[feed]}
+    try:
+        landings.verify(landings.discover(landing, feeds=feeds, days=[DAY], waivers=()), feeds, source="bank")
+    except DeliveryRejectedError as refused:
+        return [(one.rule, one.said) for one in refused.breaches]
+    return []
 
 
 def problems(tmp_path: Path, *lines: str) -> list[str]:
@@ -42,6 +59,24 @@ def test_a_single_chinese_name_tells_the_encoding(tmp_path: Path, name: str) -> 
 
     assert told("gb18030") == []
     assert told("utf-8") == ["is written in UTF-8, the mapping says encoding [GB18030]"]
+
+
+@pytest.mark.parametrize("feed", ["transactions", "customers", "consents"])  # Parquet, CSV, JSON
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_file_that_is_said_to_be_empty_is(tmp_path: Path, feed: str, rows: int) -> None:
+    """It is not read, so nobody would miss its rows."""
+    deliver(tmp_path, feed, DAY, [{}] * rows, raw=content(feed, [{"cust_no": "C1"}] * rows), file_rows=0)
+    assert broken(tmp_path, feed) == (
+        [("no_rows_means_none", f"[{feed}/business_date={DAY}/{file_name(feed)}]: holds rows, the manifest says [0]")] if rows else []
+    )
+
+
+def test_a_file_beside_a_manifest_that_names_none_is_told(tmp_path: Path) -> None:
+    folder = deliver(tmp_path, "consents", DAY)
+    assert broken(tmp_path, "consents") == []
+    (folder / "part-001.jsonl").write_bytes(content("consents", [{"cust_no": "C1"}]))
+    said = f"[consents/business_date={DAY}]: holds ['part-001.jsonl'], which the manifest does not name"
+    assert broken(tmp_path, "consents") == [("files_are_named", said)]
 
 
 @pytest.mark.parametrize(
