@@ -8,6 +8,9 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from jobs.context import parse_date
+from jobs.errors import UsageError
+
 DONE = 0
 WRONG_USAGE = 2
 
@@ -17,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--customers", type=int, required=True, help="how many customers, those who join later included")
     parser.add_argument("--months", type=int, required=True, help="months of history that end with --end")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (default 1)")
-    parser.add_argument("--end", type=date.fromisoformat, required=True, help="last business date of the history, YYYY-MM-DD")
+    parser.add_argument("--end", type=_date, required=True, help="last business date of the history, YYYY-MM-DD")
     parser.add_argument("--nights", type=int, default=0, help="further business dates after --end, one delivery each (default 0)")
     parser.add_argument(
         "--faults", nargs="?", const="all", choices=("rows", "files", "all"),
@@ -32,8 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate and print a summary as one JSON line."""
-    if args.customers < 1 or args.months < 1 or args.nights < 0:
-        sys.stderr.write(f"kequn simulate: needs at least one customer [{args.customers}] and one month [{args.months}], nights from 0\n")
+    least = {"customers": 1, "months": 1, "seed": 0, "nights": 0, "workers": 1}
+    below = [
+        f"--{name} [{given}] must be at least {low}"
+        for name, low in least.items()
+        if (given := getattr(args, name)) is not None and given < low
+    ]
+    if below:
+        sys.stderr.write(f"kequn simulate: {'; '.join(below)}\n")
         return WRONG_USAGE
     from jobs.simulate.bank import simulate
 
@@ -43,6 +52,14 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     sys.stdout.write(json.dumps(summary) + "\n")
     return DONE
+
+
+def _date(text: str) -> date:
+    """A business date, and a sentence for what is none: other errors argparse words itself."""
+    try:
+        return parse_date(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _tell(message: str) -> None:
