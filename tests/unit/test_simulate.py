@@ -347,6 +347,75 @@ def test_structured_cash_is_there_to_be_found(town: Path) -> None:
     assert {customer for customer, times in near.items() if times >= 4} == planted
 
 
+def test_money_that_passes_through_comes_and_goes_within_a_day(town: Path) -> None:
+    truth, owner = truth_of(town), owners_of(town)
+    came: dict[str, set[date]] = defaultdict(set)
+    went: Counter[tuple[str, date]] = Counter()
+    for day, row in rows_of(town, "transactions"):
+        if row["txn_type"] == "transfer" and row["direction"] == "C" and Decimal(row["amount"]) >= 120_000 and row["initiated_by"] == "T":
+            came[owner[row["acct_no"]]].add(day)
+        if row["txn_type"] == "transfer" and row["direction"] == "D" and row["channel"] == "web" and Decimal(row["amount"]) >= 38_400:
+            went[owner[row["acct_no"]], day - timedelta(days=1)] += 1
+    passed = {customer for customer, days in came.items() if any(went[customer, day] >= 3 for day in days)}
+    planted = {
+        customer for customer, row in truth.items()
+        if row["pattern"] in ("pass_through", "reactivated") and date(2023, 2, 1) < row["pattern_from"] < END - timedelta(days=31)
+    }  # fmt: skip
+    assert planted
+    assert planted <= passed
+
+
+def test_salaries_pensions_and_rent_come_every_month_to_those_who_have_them(town: Path) -> None:
+    """Thirteen whole months after the first; by customers who were there before and stay lively."""
+    truth, owner = truth_of(town), owners_of(town)
+    months: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for _, row in rows_of(town, "transactions"):
+        months[row["txn_type"], owner[row["acct_no"]]].add(row["posted_at"][:7])
+    steady = {
+        customer for customer, row in truth.items()
+        if row["opened_on"] < date(2023, 1, 1) and row["archetype"] != "prospect" and row["departure"] == "stays" and row["dormant_since"] is None
+        and row["merged_into"] is None and row["takes_over_on"] is None and row["pattern"] == "none"
+    }  # fmt: skip
+    for kind, has in (("salary", "has_salary"), ("pension", "has_pension"), ("rent", "has_rent")):
+        with_it = [customer for customer in sorted(steady) if truth[customer][has]]
+        assert len(with_it) > 30, kind
+        assert np.mean([len(months[kind, customer]) for customer in with_it]) > 10, kind
+        others = [customer for customer in truth if not truth[customer][has]]
+        assert not any(months[kind, customer] for customer in others if truth[customer]["takes_over_on"] is None), kind
+
+
+def test_assets_grow_and_shrink_as_planted(town: Path) -> None:
+    """Of those who stay and had something: what they hold after a year, against what they were drawn to be worth."""
+    truth, owner = truth_of(town), owners_of(town)
+    product = {row["acct_no"]: row["product_code"] for _, row in rows_of(town, "accounts")}
+    ends: dict[date, Counter[str]] = {date(2023, 3, 31): Counter(), END: Counter()}
+    for day, row in rows_of(town, "balances"):
+        if day in ends and product[row["acct_no"]][0] in "DTRW" and row["currency"] == "CNY":
+            ends[day][owner[row["acct_no"]]] += round(float(row["ledger_balance"]))
+    first, last = ends.values()
+    held: dict[str, list[float]] = defaultdict(list)
+    for customer, row in truth.items():
+        if row["departure"] == "stays" and row["dormant_since"] is None and first[customer] > 50_000:
+            held[row["trend"]].append(last[customer] / row["wealth_target"])
+    middle = {trend: float(np.median(shares)) for trend, shares in held.items()}
+    assert min(map(len, held.values())) > 30
+    assert middle["growing"] > 1.05 * middle["stable"]
+    assert middle["shrinking"] < 0.9 * middle["stable"]
+
+
+def test_the_dormant_do_nothing_and_their_accounts_say_so(town: Path) -> None:
+    truth, owner = truth_of(town), owners_of(town)
+    asleep = {
+        customer for customer, row in truth.items()
+        if row["dormant_since"] and row["pattern"] == "none" and row["takes_over_on"] is None and row["merged_into"] is None
+    }  # fmt: skip
+    assert len(asleep) > 30
+    own = Counter(owner[row["acct_no"]] for _, row in rows_of(town, "transactions") if row["initiated_by"] == "C")
+    assert not asleep & own.keys()
+    dormant = {owner[row["acct_no"]] for _, row in rows_of(town, "accounts") if row["status"] == "D"}
+    assert {customer for customer in asleep if truth[customer]["dormant_since"] < date(2023, 2, 1)} <= dormant
+
+
 def test_customers_move_from_the_branch_to_the_app() -> None:
     days = months_between(date(2020, 1, 1), END)
     people = draw_population(generator(seed=3, block=0, purpose=0), first_customer=0, size=500, start=days[0].first, end=days[-1].last)
@@ -648,10 +717,13 @@ def test_the_command_refuses_nonsense(tmp_path: Path, capsys: pytest.CaptureFixt
 
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    words = ["--customers", "0", "--months", "3", "--end", "2024-03-31", "--out", str(tmp_path)]
-    assert command.run(parser.parse_args(words)) == 2
-    assert "[0]" in capsys.readouterr().err
-    words[1] = "20"
+    words = ["--customers", "20", "--months", "3", "--end", "2024-03-31", "--out", str(tmp_path)]
+    for option, number in (("--customers", "0"), ("--months", "0"), ("--seed", "-1"), ("--nights", "-1"), ("--workers", "0")):
+        assert command.run(parser.parse_args([*words, option, number])) == 2
+        assert f"{option} [{number}] must be at least" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args([*words, "--end", "2024-02-30"])
+    assert "[2024-02-30] is not a business date; give one as YYYY-MM-DD" in capsys.readouterr().err
     assert command.run(parser.parse_args([*words, "--workers", "1"])) == 0
     assert json.loads(capsys.readouterr().out)["rows"]["transactions"] > 0
 
