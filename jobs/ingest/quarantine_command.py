@@ -10,14 +10,16 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from conf.sources import GROUPS
 from jobs import runner
 from jobs.context import Request, parse_date
 from jobs.errors import UsageError
-from jobs.ingest import plan, quarantine
+from jobs.ingest import checks, plan, quarantine
 from jobs.ingest.job import JOB
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
 
     from conf.settings import Settings
     from conf.sources import SourceMapping
@@ -47,9 +49,19 @@ def _list(arguments: argparse.Namespace, settings: Settings, mapping: SourceMapp
     feeds = [_known(arguments.feed, mapping)] if arguments.feed else list(mapping.feeds)
     day = parse_date(arguments.as_of) if arguments.as_of else None
     found = quarantine.rejected(settings, feeds, day=day, rule=arguments.rule)
+    if arguments.rule and not found:
+        _expect_rule(arguments.rule, feeds, mapping)
     lines = [quarantine.described(one) for one in found] if arguments.rows else quarantine.counted(found)
     sys.stdout.write("\n".join([*lines, f"{sum(one.is_open for one in found)} open of {len(found)} rejected rows"]) + "\n")
     return 0
+
+
+def _expect_rule(rule: str, feeds: Collection[str], mapping: SourceMapping) -> None:
+    """Raises UsageError for a rule that no row of the feeds can break: a slip of the pen must not read as a clean night."""
+    targets = [one for group in GROUPS for one in plan.targets(mapping, group) if one.feed_name in feeds]
+    known = sorted({one.id for target in targets for one in checks.rules_of(target)})
+    if rule not in known:
+        raise UsageError(f"No rule [{rule}] about rows of {sorted(feeds)}; there are {known}")
 
 
 def _replay(arguments: argparse.Namespace, settings: Settings, mapping: SourceMapping) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -19,9 +20,10 @@ from expectations.contracts.quarantine import quarantine_table
 from expectations.suites.deliveries import suite_of_files
 from jobs import ledger, quality, tables
 from jobs.context import JobContext, JobReport, Request, new_run_id, now
-from jobs.errors import DataRejectedError, InputNotReadyError
-from jobs.ingest import keys, quarantine, seal
+from jobs.errors import DataRejectedError, InputNotReadyError, InvariantError
+from jobs.ingest import keys, outputs, quarantine, seal
 from jobs.ingest.job import ingest
+from tests.fixtures.home import Home
 from tests.fixtures.landing import REFERENCE, balance, deliver, deliver_group, txn
 
 DAY, NEXT = date(2025, 12, 30), date(2025, 12, 31)
@@ -235,7 +237,10 @@ def test_a_replay_after_a_mend_lands_what_was_orphaned(landing: Path, reference:
     party = {"acct_no": "A9", "cust_no": "C2", "role": "OWNER", "from_date": "2024-01-01"}
     deliver(landing, "account_parties", DAY, [*REFERENCE["account_parties"], party])
     reference("reference")
-    assert reference("transactions").rows == {"rows_in": 3, "inserted": 1, "updated": 0, "unchanged": 2, "duplicates": 0, "quarantined": 0}
+    told = Home(settings.home).run(sys.executable, "-m", "jobs", "quarantine", "replay", "--feed", "transactions", "--as-of", str(DAY))
+    ran, replayed = map(json.loads, told.splitlines())
+    assert ran["rows"] == {"rows_in": 3, "inserted": 1, "updated": 0, "unchanged": 2, "duplicates": 0, "quarantined": 0}
+    assert replayed == {"feed": "transactions", "business_date": str(DAY), "resolved": 1, "still_rejected": 0, "new": 0}
     assert [one.is_open for one in quarantine.rejected(settings, ["transactions"])] == [False]
     assert tables.read(context, quarantine_table("transactions")).count() == 1
 
@@ -273,3 +278,19 @@ def test_more_rows_than_the_manifest_says_are_refused(landing: Path, reference: 
     deliver(landing, "transactions", DAY, [txn("T1"), txn("T2")], file_rows=1)
     with pytest.raises(DataRejectedError, match="row_count_matches_manifest"):
         reference("transactions")
+
+
+def test_two_customers_behind_one_key_are_refused(reference: Run, context: JobContext) -> None:
+    """A hash of sixty bits does not collide by itself: the second customer is given the first one's key."""
+    mine = [(key("customer", "C1"), "bank", "C1"), (key("customer", "C1"), "bank", "C99"), (7, "bank", "C7")]
+    names = "customer_key bigint, source_system string, source_id string"
+
+    def check(*rows: tuple[Any, ...]) -> None:
+        outputs.check_collisions(context, context.spark.createDataFrame(list(rows), names))
+
+    check(mine[0], mine[2])
+    said = rf"Customer keys \[{mine[0][0]}\] stand for more than one source id; another key_secret avoids the collision"
+    with pytest.raises(InvariantError, match=said):
+        check(mine[0], mine[1])
+    with pytest.raises(InvariantError, match=said):
+        check(mine[1])  # C1 is in core.customer_identity since its first delivery
