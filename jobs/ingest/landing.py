@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.errors import InputNotReadyError
 from jobs.ingest import files
@@ -33,8 +33,8 @@ THREADS = 8
 
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
-    name: str
-    rows: int
+    name: str = Field(pattern="^[^/]+$")  # in the manifest's own folder: the folder tells feed and date
+    rows: int = Field(ge=0)
     sha256: str
     bytes: int
 

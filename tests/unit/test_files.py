@@ -80,6 +80,22 @@ def test_a_file_beside_a_manifest_that_names_none_is_told(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ({"name": "../business_date=2026-01-04/part-000"}, "files.0.name"),  # its rows would be of another date
+        ({"name": "/part-000"}, "files.0.name"),
+        ({"rows": -1}, "files.0.rows"),
+    ],
+)
+def test_a_manifest_tells_of_files_in_its_own_folder(tmp_path: Path, file: dict[str, Any], said: str) -> None:
+    entry = {"name": "part-000", "rows": 1, "sha256": "0", "bytes": 1, **file}
+    deliver(tmp_path, "consents", DAY, files=[entry])
+    ((rule, text),) = broken(tmp_path, "consents")
+    assert rule == "manifest_is_readable"
+    assert said in text
+
+
+@pytest.mark.parametrize(
     "line",
     [
         json.dumps(ROW),

@@ -210,6 +210,10 @@ def test_codes_are_those_of_the_contract(town: Path, feed: str) -> None:
         assert seen, name
 
 
+def test_customers_come_by_every_channel(town: Path) -> None:
+    assert {row["channel"] for _, row in rows_of(town, "channel_events")} == {"app", "web", "wechat", "branch", "atm", "call_centre"}
+
+
 def test_truth_lies_beside_the_landing_zone(town: Path) -> None:
     assert not [path for path in (town / "landing").rglob("*") if "truth" in path.name]
     assert len(truth_of(town)) == 2_050
