@@ -38,7 +38,7 @@ LOADER = "jobs.models.scorer"
 DATABASE = "mlflow.db"
 # What a scorer needs; stated, because MLflow would otherwise import the model to find out.
 REQUIREMENTS = ("numpy", "pandas", "xgboost-cpu")
-URI = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<version>\d+))")
+URI = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<version>\d{1,9}))")  # more digits than a store counts
 
 
 @dataclass(frozen=True, kw_only=True)

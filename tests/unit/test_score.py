@@ -39,6 +39,7 @@ def test_a_uri_or_an_alias_names_the_model(words: str, meant: tuple[str, str]) -
         ),
         ("--uri models:/churn@champion --model value", r"is a \[churn\] model; --model says \[value\]"),
         ("--uri churn", r"\[models:/churn\] is not the URI of a model; give models:/<name>@champion"),
+        ("--uri models:/churn/9999999999999999999999", r"\[models:/churn/9+\] is not the URI of a model"),
         ("--uri models:/uplift@champion", r"No model \[uplift\]; there are \['churn', 'value'\]"),
         ("--model churn --alias a@b", r"\[models:/churn@a@b\] is not the URI of a model"),
     ],
