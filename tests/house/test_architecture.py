@@ -46,6 +46,17 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
+def _our_modules(path: Path) -> set[str]:
+    """Dotted names of what a file imports of our own packages."""
+    found = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] in CODE}
+
+
 def _containing(text: str) -> set[str]:
     return {_name(path) for path in SOURCES if re.search(text, path.read_text(encoding="utf-8"))}
 
@@ -95,6 +106,24 @@ def test_a_slow_library_has_its_room(library: str, rooms: tuple[str, ...]) -> No
 def test_what_is_below_knows_these_and_the_standard_library_only(room: str, known: set[str]) -> None:
     found = {_name(path): _imports(path) - known - sys.stdlib_module_names for path in SOURCES if _name(path).startswith(room)}
     assert {name: foreign for name, foreign in found.items() if foreign} == {}
+
+
+@pytest.mark.parametrize(
+    ("room", "known"),
+    [
+        ("expectations/rules.py", ("expectations.contracts",)),
+        ("expectations/suites/", ("expectations.contracts", "expectations.rules", "expectations.limits", "expectations.suites")),
+        ("jobs/models/", ("expectations.contracts", "features", "jobs.errors", "jobs.models")),
+        ("dags/", ("expectations.contracts", "conf", "dags")),
+    ],
+)
+def test_a_room_knows_these_of_ours_only(room: str, known: tuple[str, ...]) -> None:
+    """Closer than the import contracts of pyproject.toml, which name what is forbidden."""
+    rooms = [path for path in SOURCES if _name(path).startswith(room)]
+    assert any(_our_modules(path) for path in rooms)
+    prefixes = tuple(f"{name}." for name in known)
+    foreign = {_name(path): {one for one in _our_modules(path) if not f"{one}.".startswith(prefixes)} for path in rooms}
+    assert {name: found for name, found in foreign.items() if found} == {}
 
 
 def test_only_the_context_asks_for_the_time() -> None:
