@@ -52,7 +52,7 @@ def one_per_day(rows: Rows, merges: Mapping[str, Merge]) -> Rows:
         return rows
     first = np.flatnonzero(is_first)
     columns = {
-        name: _MERGES[merges[name]].reduceat(_bounded(values, name) if merges[name] is Merge.SUM else values, first)
+        name: _MERGES[merges[name]].reduceat(bounded(values, name) if merges[name] is Merge.SUM else values, first)
         for name, values in rows.columns.items()
     }
     return Rows(rows.segment[first], rows.day[first], columns)
@@ -96,7 +96,7 @@ class Sweep:
 
     def prefix(self, column: str) -> Integers:
         """Sums of all rows before a position."""
-        return self.once(("prefix", column), lambda: _prefix(_bounded(self.rows.columns[column], column)))
+        return self.once(("prefix", column), lambda: prefix_sums(bounded(self.rows.columns[column], column)))
 
     def days_of(self, column: str) -> Sweep:
         """The rows on which the column is positive, asked the same."""
@@ -113,7 +113,7 @@ class Sweep:
     def _levels(self, column: str) -> Integers:
         running = self.prefix(column)
         first = np.searchsorted(self.rows.segment, self.rows.segment, side="left")
-        return np.append(_bounded(running[1:] - running[first], column), 0)
+        return np.append(bounded(running[1:] - running[first], column), 0)
 
     def begun(self, column: str) -> Integers:
         """Per question the position of the row from which on there is a level: the one that holds LEVELS_SINCE days before
@@ -133,7 +133,7 @@ class Sweep:
         weight = _days_before if moment else np.positive
         day = self.rows.day
         until = np.append(np.where(np.diff(self.rows.segment) == 0, day[1:], day[:-1]), day[-1:])
-        whole = _prefix(levels[:-1] * (weight(until) - weight(day)))
+        whole = prefix_sums(levels[:-1] * (weight(until) - weight(day)))
         last = self.until(days_before) - 1
         begun = levels[last] * (weight(self.asked.as_of - days_before + 1) - weight(np.append(day, 0)[last]))
         return np.where(last >= start, whole[last] - whole[start] + begun, 0)
@@ -144,22 +144,22 @@ def _days_before(day: Integers) -> Integers:
     return day * (day - 1) // 2
 
 
-def _multiples(values: Integers, measure: Measure) -> Integers:
-    """Whole multiples of the measure's argument; none for what is negative, at most MOST."""
-    found: Integers = np.clip(values // measure.argument, 0, MOST)
+def multiples_of(values: Integers, per: int) -> Integers:
+    """Whole multiples of `per`; none for what is negative, at most MOST."""
+    found: Integers = np.clip(values // per, 0, MOST)
     return found
 
 
-def _millionths_of_log(multiples: Integers) -> Integers:
+def millionths_of_log(multiples: Integers) -> Integers:
     found: Integers = np.rint(np.log1p(multiples) * 1_000_000).astype(np.int64)
     return found
 
 
-def _prefix(values: Integers) -> Integers:
+def prefix_sums(values: Integers) -> Integers:
     return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(values)])
 
 
-def _bounded(values: Integers, column: str) -> Integers:
+def bounded(values: Integers, column: str) -> Integers:
     """The values. Raises OverflowError for one whose sum over the longest window might not be a 64-bit integer."""
     if len(values) and (values.max() > LARGEST or values.min() < -LARGEST):
         worst = max(int(values.max()), int(values.min()), key=abs)
@@ -183,20 +183,20 @@ def best(values: Integers, first: Integers, after: Integers, combine: Callable[.
 
 def _total(sweep: Sweep, name: Any, make: Callable[[], Integers], window: int) -> Integers:
     """Sum over the window of what `make` makes of the rows."""
-    total = sweep.once(("total", name), lambda: _prefix(make()))
+    total = sweep.once(("total", name), lambda: prefix_sums(make()))
     return total[sweep.until()] - total[sweep.until(window)]
 
 
 def _sum(sweep: Sweep, measure: Measure, window: int) -> Integers:
     values = sweep.rows.columns[measure.column]
     if measure.argument:
-        return _total(sweep, (measure.column, measure.argument), lambda: _multiples(values, measure), window)
+        return _total(sweep, (measure.column, measure.argument), lambda: multiples_of(values, measure.argument), window)
     total = sweep.prefix(measure.column)
     return total[sweep.until()] - total[sweep.until(window)]
 
 
 def _squares(sweep: Sweep, measure: Measure, window: int) -> Integers:
-    return _total(sweep, measure, lambda: _multiples(sweep.rows.columns[measure.column], measure) ** 2, window)
+    return _total(sweep, measure, lambda: multiples_of(sweep.rows.columns[measure.column], measure.argument) ** 2, window)
 
 
 def _decayed(sweep: Sweep, measure: Measure, window: int) -> Integers:
@@ -269,7 +269,7 @@ def _distinct(spell: Integers, first: Integers, after: Integers) -> Integers:
     """How many spells there are in positions [first, after), of days numbered by the spell they lie in."""
     if not len(spell):
         return np.zeros(len(first), dtype=np.int64)
-    changes = _prefix((np.diff(spell) != 0).astype(np.int64))
+    changes = prefix_sums((np.diff(spell) != 0).astype(np.int64))
     return np.where(after > first, changes[after - 1] - changes[np.minimum(first, len(spell) - 1)] + 1, 0)
 
 
@@ -287,14 +287,21 @@ def _spells(sweep: Sweep, measure: Measure, window: int) -> Integers:
 
 def _months(sweep: Sweep, measure: Measure, window: int) -> Integers:
     days = sweep.days_of(measure.column)
-    first = days.after(np.maximum(_month_end(sweep, -(-window // 30)), sweep.asked.as_of - LONGEST_WINDOW))
-    return _distinct(days.rows.day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64), first, days.until())
+    first = days.after(np.maximum(month_end(sweep.asked.as_of, -(-window // 30)), sweep.asked.as_of - LONGEST_WINDOW))
+    return _distinct(month_of(days.rows.day), first, days.until())
 
 
-def _month_end(sweep: Sweep, months_before: int) -> Integers:
-    """Per question the last day of the calendar month so many months before the as-of date's."""
-    following = sweep.asked.as_of.astype("datetime64[D]").astype("datetime64[M]") - (months_before - 1)
-    return following.astype("datetime64[D]").astype(np.int64) - 1
+def month_of(day: Integers) -> Integers:
+    """The day's calendar month, numbered."""
+    found: Integers = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    return found
+
+
+def month_end(as_of: Integers, months_before: int) -> Integers:
+    """The last day of the calendar month so many months before the as-of date's."""
+    following = as_of.astype("datetime64[D]").astype("datetime64[M]") - (months_before - 1)
+    found: Integers = following.astype("datetime64[D]").astype(np.int64) - 1
+    return found
 
 
 def _flows(sweep: Sweep, measure: Measure, window: int) -> Integers:
@@ -304,19 +311,19 @@ def _flows(sweep: Sweep, measure: Measure, window: int) -> Integers:
     return borders[:-1] - borders[1:]
 
 
-def _median(rows: Integers) -> Integers:
+def lower_median(rows: Integers) -> Integers:
     """Lower median of each column: an integer again."""
     found: Integers = np.sort(rows, axis=0)[(len(rows) - 1) // 2]
     return found
 
 
 def _flow_median(sweep: Sweep, measure: Measure, window: int) -> Integers:
-    return _median(_flows(sweep, measure, window))
+    return lower_median(_flows(sweep, measure, window))
 
 
 def _flow_spread(sweep: Sweep, measure: Measure, window: int) -> Integers:
     flows = _flows(sweep, measure, window)
-    return _median(np.abs(flows - _median(flows)))
+    return lower_median(np.abs(flows - lower_median(flows)))
 
 
 def _level_on(sweep: Sweep, column: str, after: Integers) -> Integers:
@@ -341,7 +348,7 @@ def _month_ends_below(sweep: Sweep, measure: Measure, window: int) -> Integers:
 
 
 def _until_month_end(sweep: Sweep, months_before: int) -> Integers:
-    return sweep.after(_month_end(sweep, months_before))
+    return sweep.after(month_end(sweep.asked.as_of, months_before))
 
 
 def _area_of(sweep: Sweep, measure: Measure, levels: Integers, window: int) -> Integers:
@@ -350,15 +357,15 @@ def _area_of(sweep: Sweep, measure: Measure, levels: Integers, window: int) -> I
 
 def _area(sweep: Sweep, measure: Measure, window: int) -> Integers:
     levels = sweep.levels(measure.column)
-    return _area_of(sweep, measure, _multiples(levels, measure) if measure.argument else levels, window)
+    return _area_of(sweep, measure, multiples_of(levels, measure.argument) if measure.argument else levels, window)
 
 
 def _area_squares(sweep: Sweep, measure: Measure, window: int) -> Integers:
-    return _area_of(sweep, measure, _multiples(sweep.levels(measure.column), measure) ** 2, window)
+    return _area_of(sweep, measure, multiples_of(sweep.levels(measure.column), measure.argument) ** 2, window)
 
 
 def _logs(sweep: Sweep, measure: Measure) -> Integers:
-    return _millionths_of_log(_multiples(sweep.levels(measure.column), measure))
+    return millionths_of_log(multiples_of(sweep.levels(measure.column), measure.argument))
 
 
 def _area_log(sweep: Sweep, measure: Measure, window: int) -> Integers:

@@ -87,12 +87,13 @@ PURPOSES = (MARKETING, CREDIT, SERVICE, RISK)
 
 @dataclass(frozen=True, kw_only=True)
 class TileColumn:
-    """One integer per entity and business date: `merge` over the events' `sql`."""
+    """One integer per entity and business date: `merge` over the events' `sql`. bits: how many a bit set has, from the lowest on."""
 
     name: str
     sql: str
     merge: Merge = Merge.SUM
     description: str
+    bits: int = 63
 
     @property
     def partial(self) -> str:

@@ -35,7 +35,7 @@ CHANNEL = Source(
         _count("enquiry_count", "event_type = 'enquiry'", "Credit and product enquiries"),
         _count("device_change_count", "event_type = 'device_change'", "Changes of device"),
         _count("closing_count", "function = 'close_account'", "Visits to the page that closes an account"),
-        TileColumn(name="functions", sql=f"case function {_BITS} end", merge=Merge.BITS, description="Bit set of the functions used"),
+        TileColumn(name="functions", sql=f"case function {_BITS} end", merge=Merge.BITS, bits=len(FUNCTIONS), description="Bit set of the functions used"),
         TileColumn(name="cost_milli", sql="unit_cost_milli", description="Cost to serve, thousandths of minor units of the base currency"),
     ),
     measures=(

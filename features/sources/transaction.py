@@ -104,7 +104,7 @@ COLUMNS = (
       for group in MCC_GROUPS),
     _count("mcc_other_count", f"{IS_PURCHASE} and coalesce(mcc_group, '') not in ({', '.join(repr(group) for group in MCC_GROUPS)})",
            "Purchases in other or unknown categories"),
-    TileColumn(name="mcc_groups", sql=f"case when {IS_PURCHASE} then case mcc_group {_BITS} end end", merge=Merge.BITS,
+    TileColumn(name="mcc_groups", sql=f"case when {IS_PURCHASE} then case mcc_group {_BITS} end end", merge=Merge.BITS, bits=len(MCC_GROUPS),
                description="Bit set of the categories bought"),
 )  # fmt: skip
 

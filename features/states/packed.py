@@ -1,0 +1,106 @@
+"""States as one array of integers per customer: the sums, bits and levels in the order of the layout, then the stairs.
+
+Whose state tells nothing packs to an empty array, and an empty array is the state of who has none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from features.states.layout import KEPT_DAYS, MONTH_ENDS
+from features.states.rolling import State, Steps
+
+if TYPE_CHECKING:
+    from features.kernel import Integers
+    from features.states.layout import Layout
+    from features.states.rolling import Bits
+
+WORDS = KEPT_DAYS // 64
+
+
+def pack(layout: Layout, state: State, customers: int) -> pa.ListArray:
+    """Grain: customer."""
+    blocks = [
+        *(state.sums[amount] for amount, _ in layout.amounts), *(_words(state.days[column]) for column in layout.days),
+        *(state.levels[key][None] for key in layout.levels), *(state.month_ends[column] for column in layout.month_ends),
+        *(state.since[key][None] for key in layout.since),
+    ]  # fmt: skip
+    fixed = np.concatenate(blocks).T
+    stairs = [state.stairs[stair] for stair, _ in layout.stairs]
+    counts = [np.bincount(steps.customer, minlength=customers) for steps in stairs]
+    has_any = fixed.any(axis=1) | (sum(counts, np.zeros(customers, dtype=np.int64)) > 0)
+    lengths = np.where(has_any, fixed.shape[1] + sum((1 + 2 * count for count in counts), np.zeros(customers, dtype=np.int64)), 0)
+    offsets = np.append(0, np.cumsum(lengths))
+    values = np.zeros(offsets[-1], dtype=np.int64)
+    values[offsets[:-1][has_any][:, None] + np.arange(fixed.shape[1])] = fixed[has_any]
+    place = offsets[:-1] + fixed.shape[1]
+    for steps, count in zip(stairs, counts, strict=True):
+        values[place[has_any]] = count[has_any]
+        at = (place + 1)[steps.customer] + 2 * _nth(count)
+        values[at], values[at + 1] = steps.day, steps.value
+        place = place + 1 + 2 * count
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+
+
+def unpack(layout: Layout, arrays: pa.ListArray, as_of: int) -> State:
+    """The state of the arrays' customers as of the day that they were packed for; none of them may be empty or null."""
+    filled = arrays.filter(_lengths(arrays) > 0)
+    who = np.flatnonzero(_lengths(arrays) > 0)
+    offsets, values = filled.offsets.to_numpy(), filled.values.to_numpy()
+    customers, width = len(arrays), width_of(layout)
+    fixed = np.zeros((customers, width), dtype=np.int64)
+    fixed[who] = values[offsets[:-1][:, None] + np.arange(width)]
+    take = _Taken(fixed.T)
+    sums = {amount: take(len(borders) - 1) for amount, borders in layout.amounts}
+    days = {column: _bits(take(WORDS)) for column in layout.days}
+    levels = {key: take(1)[0] for key in layout.levels}
+    month_ends = {column: take(MONTH_ENDS) for column in layout.month_ends}
+    since = {key: take(1)[0] for key in layout.since}
+    place, stairs = offsets[:-1] + width, {}
+    for stair, _ in layout.stairs:
+        count = values[place]
+        at = np.repeat(place + 1, count) + 2 * _nth(count)
+        stairs[stair] = Steps(np.repeat(who, count), values[at], values[at + 1])
+        place = place + 1 + 2 * count
+    return State(as_of=as_of, sums=sums, days=days, levels=levels, month_ends=month_ends, since=since, stairs=stairs)
+
+
+def width_of(layout: Layout) -> int:
+    """Integers of a state, without its stairs."""
+    pieces = sum(len(borders) - 1 for _, borders in layout.amounts)
+    return pieces + WORDS * len(layout.days) + len(layout.levels) + MONTH_ENDS * len(layout.month_ends) + len(layout.since)
+
+
+class _Taken:
+    """Rows of a matrix, one block after another."""
+
+    def __init__(self, rows: Integers) -> None:
+        self._rows, self._next = rows, 0
+
+    def __call__(self, count: int) -> Integers:
+        found: Integers = self._rows[self._next : self._next + count]
+        self._next += count
+        return found
+
+
+def _lengths(arrays: pa.ListArray) -> Integers:
+    return np.diff(arrays.offsets.to_numpy())
+
+
+def _nth(counts: Integers) -> Integers:
+    """0, 1, … within each run of so many."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+
+
+def _words(bits: Bits) -> Integers:
+    """Words × customers."""
+    return np.packbits(bits, axis=1).view(np.int64).T
+
+
+def _bits(words: Integers) -> Bits:
+    whole = np.ascontiguousarray(words.T)
+    return np.unpackbits(whole.view(np.uint8), axis=1).astype(bool)
