@@ -28,6 +28,7 @@ from features.sources.holding import HOLDING, PLAN
 from features.sources.instalment import LOAN_INSTALMENT, PLAN_INSTALMENT
 from features.sources.transaction import TRANSACTION
 from features.spec import Feature, FeatureGroup, Source, Wanted, digest_of
+from features.states.frames import state_table
 
 GROUPS: tuple[FeatureGroup, ...] = (
     tenure.GROUP, holdings.GROUP, balances.GROUP, deposits_recurring.GROUP, activity.GROUP, spend_mix.GROUP, rhythm.GROUP, cash_flow.GROUP,
@@ -35,6 +36,8 @@ GROUPS: tuple[FeatureGroup, ...] = (
 )  # fmt: skip
 SOURCES: tuple[Source, ...] = (TRANSACTION, BALANCE, CHANNEL, CREDIT, LOAN_INSTALMENT, PLAN_INSTALMENT, HOLDING, PLAN)
 TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_stored)
+SWEPT: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_swept)
+WINDOW_STATE = state_table(SWEPT)
 
 SEGMENTATIONS: tuple[Segmentation, ...] = (asset_tier.SCHEME, behaviour.SCHEME, risk_value.SCHEME)
 LABELS: tuple[Label, ...] = (churn_inactive_90d.SPEC, value_12m.SPEC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pyspark.sql import functions as F
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from features.labelling import Label
-    from features.spec import FeatureGroup, Source
+    from features.spec import FeatureGroup, Source, Wanted
     from features.windows import Measured
+
+    Sweep: TypeAlias = Callable[[Mapping[Source, DataFrame], Sequence[Wanted], Sequence[date], DataFrame | None], DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class Core:
     """What is known: images of customers, account_parties, accounts and products; current deposit plans; day tiles.
 
     tiles: the tiles of a source, over all business dates that the as-of dates see. owners: features.spine.ownership_frame.
+    sweep: how the windows of customers' own tiles are taken.
     """
 
     customers: DataFrame
@@ -38,6 +41,7 @@ class Core:
     deposit_plans: DataFrame
     tiles: Callable[[Source], DataFrame]
     owners: DataFrame | None = None
+    sweep: Sweep = windows.swept
 
     def spine(self, dates: DataFrame) -> DataFrame:
         """Grain: open customer × as_of_date, see features.spine."""
@@ -71,7 +75,7 @@ class Core:
         found: Measured = []
         if swept:
             taken = [item for source in swept for item in wanted[source]]
-            found.append((windows.swept(swept, taken, dates, self.owners), taken))
+            found.append((self.sweep(swept, taken, dates, self.owners), taken))
         as_of = dates_frame(self.customers.sparkSession, dates)
         return found + [
             (windows.measures(self._seen(source, as_of), items), items) for source, items in wanted.items() if source not in swept

@@ -46,12 +46,12 @@ def measured(batches: Iterable[pa.RecordBatch], asked: Sequence[Asked], as_of: S
     """
     days = np.array(sorted(as_of), dtype=np.int64)
     width = len(days) * (2 + sum(len(one.wanted) for one in asked))
-    for rows in _whole_customers(batches):
-        for part in _parts(rows, customers=max(1, CELLS // width)):
+    for rows in whole_customers(batches):
+        for part in parts(rows, customers=max(1, CELLS // width)):
             yield _measured(part, asked, days)
 
 
-def _whole_customers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def whole_customers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Batches of at least ROWS rows (the last may be smaller) that end where a customer ends."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
@@ -68,7 +68,7 @@ def _whole_customers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBat
         yield pa.concat_batches(waiting)
 
 
-def _parts(rows: pa.RecordBatch, *, customers: int) -> Iterator[pa.RecordBatch]:
+def parts(rows: pa.RecordBatch, *, customers: int) -> Iterator[pa.RecordBatch]:
     keys = rows.column("customer_key").to_numpy()
     borders = np.append(np.flatnonzero(np.append(True, np.diff(keys) != 0))[::customers], len(keys))
     for first, after in pairwise(borders):
@@ -86,9 +86,9 @@ def _measured(rows: pa.RecordBatch, asked: Sequence[Asked], days: Integers) -> p
     }
     for position, one in enumerate(asked):
         mine = source == position
-        tiles = Rows(segment[mine], day[mine], _tile_columns(rows.column("tile"), mine, one.columns))
+        tiles = Rows(segment[mine], day[mine], tile_columns(rows.column("tile"), mine, one.columns))
         sweep = Sweep(one_per_day(tiles, {column.name: column.merge for column in one.source.columns}), questions)
-        columns |= {item.column: _array(answer(sweep, item), item) for item in one.wanted}
+        columns |= {item.column: measure_array(answer(sweep, item), item) for item in one.wanted}
     return pa.RecordBatch.from_pydict(columns)
 
 
@@ -99,7 +99,7 @@ def _questions(since: Integers, until: Integers, first_day: Integers, days: Inte
     return Questions(segment, days[position])
 
 
-def _tile_columns(tiles: pa.ListArray, mine: np.ndarray, names: Sequence[str]) -> dict[str, Integers]:
+def tile_columns(tiles: pa.ListArray, mine: np.ndarray, names: Sequence[str]) -> dict[str, Integers]:
     offsets, values = tiles.offsets.to_numpy(), tiles.values.to_numpy()
     first, length = offsets[:-1][mine], np.diff(offsets)[mine]
     shortest = int(length.min(initial=len(names)))
@@ -112,5 +112,5 @@ def _tile_columns(tiles: pa.ListArray, mine: np.ndarray, names: Sequence[str]) -
     return found
 
 
-def _array(values: Integers, wanted: Wanted) -> pa.Array:
+def measure_array(values: Integers, wanted: Wanted) -> pa.Array:
     return pa.array(values, mask=values == NOTHING) if wanted.measure.empty is Empty.UNKNOWN else pa.array(values)

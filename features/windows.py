@@ -70,7 +70,7 @@ def _rows(tiles: DataFrame, asked: stream.Asked, position: int, owners: DataFram
 
     Tiles up to `near` carry the columns that are asked for further back only: of a year's tiles that is most of the bytes.
     """
-    by_name = {column.name: _known(column) for column in asked.source.columns}
+    by_name = {column.name: tile_value(column) for column in asked.source.columns}
     known = [by_name[name] for name in asked.columns]
     tile = f"array({', '.join(known)})"
     if asked.far < len(known):
@@ -86,7 +86,7 @@ def _rows(tiles: DataFrame, asked: stream.Asked, position: int, owners: DataFram
     )
 
 
-def _known(column: TileColumn) -> str:
+def tile_value(column: TileColumn) -> str:
     return f"coalesce({column.name}, {f'{NOTHING + 1}L - 1L' if column.merge is Merge.MAX else '0L'})"
 
 

@@ -103,7 +103,12 @@ def tables() -> list[Table]:
 
     modules = [importlib.import_module(f"expectations.contracts.{module.name}") for module in pkgutil.iter_modules(contracts.__path__)]
     declared = [table for module in modules for table in getattr(module, "TABLES", ())]
-    made = [*(group.table for group in catalogue.GROUPS), *(source.table for source in catalogue.TILED), quarantine_table("<feed>")]
+    made = [
+        *(group.table for group in catalogue.GROUPS),
+        *(source.table for source in catalogue.TILED),
+        catalogue.WINDOW_STATE,
+        quarantine_table("<feed>"),
+    ]
     by_name = {table.full_name: table for table in [*declared, *made]}
     return sorted(by_name.values(), key=lambda table: (list(LAYERS).index(table.layer), table.name))
 

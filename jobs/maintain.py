@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Below a week a reader that began before the vacuum, or a writer that is not done, would lose its files.
 VACUUM_HOURS_MIN = 168
+# A night needs the window states of the one before; those of a few more are kept for nights that are run again.
+STATE_DAYS = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,13 @@ def feature_tables() -> tuple[Table, ...]:
     return tuple(group.table for group in GROUPS)
 
 
+def made_from_core() -> tuple[Table, ...]:
+    """Day tiles and window states: what can be made again at any time."""
+    from features.catalogue import TILED, WINDOW_STATE
+
+    return (*(source.table for source in TILED), WINDOW_STATE)
+
+
 def every_table(settings: Settings) -> tuple[Table, ...]:
     """All tables of the house."""
     try:
@@ -50,7 +59,7 @@ def every_table(settings: Settings) -> tuple[Table, ...]:
     except SettingsError as error:
         raise ConfigurationError(str(error)) from error
     quarantines = [quarantine_table(name) for name in feeds]
-    return (*core.TABLES, *quarantines, *features.TABLES, *feature_tables(), *scores.TABLES, *mart.TABLES, *ops.TABLES)
+    return (*core.TABLES, *quarantines, *features.TABLES, *feature_tables(), *made_from_core(), *scores.TABLES, *mart.TABLES, *ops.TABLES)
 
 
 def vacuum_hours(settings: Settings, table: Table) -> int:
@@ -87,6 +96,9 @@ def _run(context: JobContext) -> JobReport:
         )
     where = past_rows(context.as_of, keep_days=settings.retention.daily_rows_days)
     dropped = {table.full_name: upkeep.drop(context, table, where) for table in feature_tables()}
+    oldest = context.as_of - timedelta(days=STATE_DAYS)
+    states = made_from_core()[-1]
+    dropped[states.full_name] = upkeep.drop(context, states, f"as_of_date < date'{oldest}'")
     packed, vacuumed = {}, {}
     for table in every_table(settings):
         todo = due(settings, table)

@@ -36,7 +36,8 @@ class Told:
         """Per customer the amount of the days first..after - 1 before the as-of day; both are borders."""
         borders = dict(self.layout.amounts)[amount]
         pieces = self.state.sums[amount]
-        return pieces[borders.index(first) : borders.index(after)].sum(axis=0)
+        found: Integers = pieces[borders.index(first) : borders.index(after)].sum(axis=0)
+        return found
 
     def days(self, column: str, window: int) -> Bits:
         return self.state.days[column][:, :window]
@@ -84,9 +85,14 @@ def _bits(told: Told, measure: Measure, first: int, after: int) -> Integers:
 
 def _kinds(told: Told, measure: Measure, window: int) -> Integers:
     if measure.operation is Operation.KINDS:
-        return _bits(told, measure, 0, window).sum(axis=0)
-    recent = min(measure.argument, window)
-    return (_bits(told, measure, 0, measure.argument) * (1 - _bits(told, measure, recent, window))).sum(axis=0)
+        return _how_many(_bits(told, measure, 0, window))
+    recent, before = _bits(told, measure, 0, measure.argument), _bits(told, measure, min(measure.argument, window), window)
+    return _how_many(recent * (1 - before))
+
+
+def _how_many(bits: Integers) -> Integers:
+    found: Integers = bits.sum(axis=0)
+    return found
 
 
 def _days_since(told: Told, measure: Measure, window: int) -> Integers:
@@ -100,7 +106,8 @@ def _days_since_first(told: Told, measure: Measure, window: int) -> Integers:
 
 
 def _stretches(seen: Bits, starts: Integers) -> Integers:
-    return np.logical_or.reduceat(seen, starts, axis=1).sum(axis=1)
+    found: Integers = np.logical_or.reduceat(seen, starts, axis=1).sum(axis=1)
+    return found
 
 
 def _spells(told: Told, measure: Measure, window: int) -> Integers:
@@ -134,7 +141,8 @@ def _level(told: Told, measure: Measure, days_before: int) -> Integers:
 
 
 def _month_end(told: Told, measure: Measure, _: int) -> Integers:
-    return told.state.month_ends[measure.column][0]
+    found: Integers = told.state.month_ends[measure.column][0]
+    return found
 
 
 def _month_ends_below(told: Told, measure: Measure, window: int) -> Integers:

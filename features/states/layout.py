@@ -206,13 +206,20 @@ class Layout:
         """The borders at which rows must be seen for the column's sake."""
         found = {border for amount, borders in self.amounts if column in {amount.column, amount.beside} for border in borders}
         # A match is complete when the next day is there.
-        found |= {border - 1 for amount, borders in self.amounts if amount.of is Of.MATCHED and column in {amount.column, amount.beside} for border in borders[1:]}
+        found |= {
+            border - 1
+            for amount, borders in self.amounts
+            if amount.of is Of.MATCHED and column in {amount.column, amount.beside}
+            for border in borders[1:]
+        }
         found |= {border for name, border in self.levels if name == column}
         return found | {0}
 
     def passing(self, since: int, as_of: int) -> list[tuple[int, int]]:
         """First and last of the days whose rows pass a border between two as-of days."""
-        return [(since - border + 1, as_of - border) for border in sorted({border for name in self.columns for border in self.borders(name)})]
+        return [
+            (since - border + 1, as_of - border) for border in sorted({border for name in self.columns for border in self.borders(name)})
+        ]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -234,4 +241,3 @@ def layout_of(source: Source, wanted: Sequence[Wanted]) -> Layout:
         days=tuple(sorted(needs.days)), levels=tuple(sorted(needs.levels)), month_ends=tuple(sorted(needs.month_ends)),
         since=tuple(sorted(needs.since)), stairs=tuple(needs.stairs.items()),
     )  # fmt: skip
-

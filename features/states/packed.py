@@ -87,7 +87,8 @@ class _Taken:
 
 
 def _lengths(arrays: pa.ListArray) -> Integers:
-    return np.diff(arrays.offsets.to_numpy())
+    found: Integers = np.diff(arrays.offsets.to_numpy())
+    return found
 
 
 def _nth(counts: Integers) -> Integers:

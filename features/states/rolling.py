@@ -149,7 +149,8 @@ class _Move:
         """Per row the column beside, of its day and of so many next ones (0 or 1)."""
         went, rows = self.sweep.rows.columns[amount.beside], self.sweep.rows
         follows = (np.diff(rows.segment) == 0) & (np.diff(rows.day) == 1)
-        return went + days * np.append(np.where(follows, went[1:], 0), 0)[: len(went)]
+        found: Integers = went + days * np.append(np.where(follows, went[1:], 0), 0)[: len(went)]
+        return found
 
     def _today(self, amount: Amount) -> Integers:
         """Per customer what the as-of day adds while the next one is not seen."""
@@ -175,7 +176,8 @@ class _Move:
         first, count = self.before.as_of - border + 1, self.as_of - self.before.as_of
         held = self.before.levels[amount.column, border]
         levels = self.sweep.once(("grid", amount.column, border), lambda: self._grid(amount.column, first, count, held))
-        return _of_levels(amount, levels, first).sum(axis=1)
+        found: Integers = _of_levels(amount, levels, first).sum(axis=1)
+        return found
 
     def _pieces_of_levels(self, amount: Amount, borders: tuple[int, ...]) -> Integers:
         reach = max(border for name, border in self.layout.levels if name == amount.column)
@@ -195,7 +197,8 @@ class _Move:
         if day >= since:
             return self.before.levels[column, 0] + total[self.until(day)] - total[self.until(since)]
         kept = next(nth for nth in range(MONTH_ENDS) if _month_end(since, nth + 1) == day)
-        return self.before.month_ends[column][kept]
+        found: Integers = self.before.month_ends[column][kept]
+        return found
 
     # --- days, stairs
 

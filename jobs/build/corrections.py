@@ -85,6 +85,12 @@ def due(context: JobContext, now: Mapping[str, int], asked: Sequence[date]) -> C
     return Corrections(before=before, now=now, touched=touched, dates=dates) if dates else None
 
 
+def concerning(settings: Settings, before: Mapping[str, int], now: Mapping[str, int], day: date) -> Corrections | None:
+    """What has changed between two versions of the inputs that a date sees; None where nothing has."""
+    touched = {name: first for name, first in _touched(settings, before, now).items() if first <= day}
+    return Corrections(before=before, now=now, touched=touched, dates={"": {day}}) if touched else None
+
+
 def _touched(settings: Settings, before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, date]:
     changed = [table for table in INPUTS if before.get(table.full_name, now[table.full_name]) != now[table.full_name]]
     found = {table.full_name: tables.first_touched(settings, table, after=before[table.full_name]) for table in changed}

@@ -7,13 +7,14 @@ a row, whether or not anything happened. Rows of other dates that late and corre
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from features import catalogue, engine, windows
 from features.spec import Empty
 from jobs import frames, lock, runner, tables
-from jobs.build import browse, corrections, tile_store
+from jobs.build import browse, corrections, tile_store, window_states
 from jobs.build.dates import add_month_ends_argument, as_of_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
@@ -58,11 +59,18 @@ def build(context: JobContext) -> JobReport:
     facts = Facts(context, min(every), max(every))
     day_tiles, written, stored = tile_store.brought_up_to_date(facts)
     known = facts.core(day_tiles)
-    with _made(context, known, dates) as wide:
+    states = window_states.recorded(context.settings)
+    night = window_states.night(facts, dates, seen, states)
+    with _made(context, replace(known, sweep=night.sweep) if night else known, dates) as wide:
         span = check(wide)
         published = _publish(context, wide, span, dict.fromkeys(_names(), dates))
+    if night:
+        rolled, states = night.store()
+        night.release()
+        published.append(rolled)
     corrected = _correct(facts, known, late) if late else []
     figures = {
+        "states": [one.figures for one in states],
         "first": str(dates[0]), "last": str(dates[-1]), "tiles": stored.figures, "seen": seen, "corrections": late.figures if late else {},
         "spec_hashes": {group.table.full_name: catalogue.spec_hash(group) for group in catalogue.GROUPS},
     }  # fmt: skip
@@ -173,5 +181,5 @@ def _revised(item: Written) -> list[tuple[str, int]]:
 
 JOB = runner.Job(
     name="features", run=build, inputs=INPUTS,
-    outputs=(*(source.table for source in catalogue.TILED), *(group.table for group in catalogue.GROUPS)),
+    outputs=(*(source.table for source in catalogue.TILED), catalogue.WINDOW_STATE, *(group.table for group in catalogue.GROUPS)),
 )  # fmt: skip

@@ -1,0 +1,126 @@
+"""Window states as stored: a night rolls those of the last one, and reads its own and the leaving days' tiles instead of a year's.
+
+A run of `kequn features` for one date tells the ledger of which date states are stored, of which versions of its inputs and by which code
+they were made. The next night makes the states of whom later commits concern from all their tiles, and rolls everybody
+else's. Where there is nothing to roll (no state, other code, a date further back, `--force`, a changed price) everybody's are made
+anew: the answer is the same.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from features import windows
+from features.catalogue import SWEPT, WINDOW_STATE
+from features.states import frames
+from features.states.stream import state_column
+from jobs import ledger, tables
+from jobs.build import corrections
+from jobs.build.dates import between
+from jobs.frames import made, release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import DataFrame
+
+    from conf.settings import Settings
+    from features.spec import Source, Wanted
+    from jobs.build.facts import Facts
+    from jobs.context import JobContext
+    from jobs.tables import Written
+
+# After a longer gap as many days leave the windows as make them.
+LONGEST_GAP = 40
+# The last dates whose states are kept: a night may be run again, or after a day that came late.
+KEPT = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """States as of a date: so many, made of these versions of inputs by this code."""
+
+    as_of: date
+    seen: Mapping[str, int]
+    code: str
+    rows: int
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        return {"as_of": str(self.as_of), "seen": dict(self.seen), "code": self.code, "rows": self.rows}
+
+
+def recorded(settings: Settings) -> list[Stored]:
+    """What the newest run of `kequn features` knows to be stored by this code, oldest first."""
+    run = ledger.newest(settings, "features")
+    told = json.loads(run["figures"]).get("states", []) if run else []
+    found = [Stored(as_of=date.fromisoformat(one["as_of"]), seen=one["seen"], code=one["code"], rows=one["rows"]) for one in told]
+    return [one for one in found if one.code == ledger.code_version()]
+
+
+@dataclass(frozen=True)
+class Night:
+    """The windows of one as-of date, taken by states. seen: versions of the inputs. `release` it."""
+
+    facts: Facts
+    as_of: date
+    seen: Mapping[str, int]
+    known: Sequence[Stored]
+    _made: list[DataFrame] = field(default_factory=list)
+
+    def sweep(self, tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], _: Sequence[date], owners: DataFrame | None) -> DataFrame:
+        """Grain: owner × as_of_date; one column per wanted measure (as features.windows.swept). The rows are made here."""
+        before, anew = self._rolled_from(owners)
+        stored = _read(self.facts.context, before) if before else None
+        rolled = frames.rolled(stored, tiles, wanted, since=before.as_of if before else None, as_of=self.as_of, anew=anew, owners=owners)
+        self._made.append(made(rolled))
+        return self._made[-1].select(*windows.KEYS, *(item.column for item in wanted))
+
+    def _rolled_from(self, owners: DataFrame | None) -> tuple[Stored | None, DataFrame | None]:
+        """The states to roll, None where everybody's are made anew, and the customers (customer_key) of whom they are."""
+        context, earliest = self.facts.context, self.as_of - timedelta(days=LONGEST_GAP)
+        before = next((one for one in reversed(self.known) if earliest <= one.as_of < self.as_of), None)
+        if before is None or context.request.force or not _is_whole(context, before):
+            return None, None
+        anew = frames.changed_hands(owners, before.as_of, self.as_of)
+        late = corrections.concerning(context.settings, before.seen, self.seen, before.as_of)
+        if late is None:
+            return before, anew
+        touched = corrections.customers(self.facts, late)
+        if touched is None:
+            return None, None
+        return before, touched if anew is None else touched.unionAll(anew).distinct()
+
+    def store(self) -> tuple[Written, list[Stored]]:
+        """Write the states of the date; with what is stored now."""
+        (rolled,), context = self._made, self.facts.context
+        filled = " or ".join(f"size({state_column(source.name)}) > 0" for source in SWEPT)
+        slice_ = rolled.where(filled).select(*(column.name for column in WINDOW_STATE.columns))
+        where = between("as_of_date", self.as_of, self.as_of)
+        written = tables.replace(context, WINDOW_STATE, slice_, where=where, may_be_empty=True)
+        now = Stored(as_of=self.as_of, seen=self.seen, code=ledger.code_version(), rows=written.rows_in)
+        others = [one for one in self.known if one.as_of != self.as_of]
+        return written, sorted([*others, now], key=lambda one: one.as_of)[-KEPT:]
+
+    def release(self) -> None:
+        for rolled in self._made:
+            release(rolled)
+
+
+def night(facts: Facts, dates: Sequence[date], seen: Mapping[str, int], known: Sequence[Stored]) -> Night | None:
+    """Of one date, unless it lies before those of which states are kept: then, as for a range, nothing is rolled."""
+    if len(dates) > 1 or (len(known) == KEPT and dates[0] < known[0].as_of):
+        return None
+    return Night(facts, dates[0], seen, known)
+
+
+def _read(context: JobContext, stored: Stored) -> DataFrame:
+    return tables.read(context, WINDOW_STATE).where(between("as_of_date", stored.as_of, stored.as_of))
+
+
+def _is_whole(context: JobContext, stored: Stored) -> bool:
+    """Whether the states are all there: not those that maintenance, or somebody else, has removed."""
+    return tables.version(context.settings, WINDOW_STATE) >= 0 and _read(context, stored).count() == stored.rows
