@@ -10,24 +10,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from features.spec import LONGEST_WINDOW, MOST, Merge, Operation
+from features.arithmetic import Integers, bounded, lower_median, millionths_of_log, month_end, month_of, multiples_of, prefix_sums
+from features.spec import LONGEST_WINDOW, Merge, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from features.spec import Measure, Wanted
 
-Integers: TypeAlias = NDArray[np.int64]
 Made = TypeVar("Made")
 
 NOTHING = np.iinfo(np.int64).min
-# Values beyond this could overflow in a sum over the longest window.
-LARGEST = np.iinfo(np.int64).max // (LONGEST_WINDOW + 1)
 _DAY_BITS = 20
 # How far back levels are told apart from having none: to the month-end before the twelve of a leap year.
 LEVELS_SINCE = LONGEST_WINDOW + 1
@@ -139,34 +136,6 @@ class Sweep:
         return np.where(last >= start, whole[last] - whole[start] + begun, 0)
 
 
-def _days_before(day: Integers) -> Integers:
-    """Sum of the numbers of all days before one."""
-    return day * (day - 1) // 2
-
-
-def multiples_of(values: Integers, per: int) -> Integers:
-    """Whole multiples of `per`; none for what is negative, at most MOST."""
-    found: Integers = np.clip(values // per, 0, MOST)
-    return found
-
-
-def millionths_of_log(multiples: Integers) -> Integers:
-    found: Integers = np.rint(np.log1p(multiples) * 1_000_000).astype(np.int64)
-    return found
-
-
-def prefix_sums(values: Integers) -> Integers:
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(values)])
-
-
-def bounded(values: Integers, column: str) -> Integers:
-    """The values. Raises OverflowError for one whose sum over the longest window might not be a 64-bit integer."""
-    if len(values) and (values.max() > LARGEST or values.min() < -LARGEST):
-        worst = max(int(values.max()), int(values.min()), key=abs)
-        raise OverflowError(f"Column [{column}] of a day tile reaches [{worst}]; its sum over {LONGEST_WINDOW} days may not fit 64 bits")
-    return values
-
-
 def best(values: Integers, first: Integers, after: Integers, combine: Callable[..., Integers], nothing: int) -> Integers:
     """`combine` over values[first:after] per question; `nothing` where that is empty. combine(x, x) has to be x."""
     found = np.full(len(first), nothing, dtype=np.int64)
@@ -179,6 +148,11 @@ def best(values: Integers, first: Integers, after: Integers, combine: Callable[.
 
 
 # --- operations: sweep, measure, window → one integer per question ---------------------------------------------------
+
+
+def _days_before(day: Integers) -> Integers:
+    """Sum of the numbers of all days before one."""
+    return day * (day - 1) // 2
 
 
 def _total(sweep: Sweep, name: Any, make: Callable[[], Integers], window: int) -> Integers:
@@ -291,30 +265,11 @@ def _months(sweep: Sweep, measure: Measure, window: int) -> Integers:
     return _distinct(month_of(days.rows.day), first, days.until())
 
 
-def month_of(day: Integers) -> Integers:
-    """The day's calendar month, numbered."""
-    found: Integers = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    return found
-
-
-def month_end(as_of: Integers, months_before: int) -> Integers:
-    """The last day of the calendar month so many months before the as-of date's."""
-    following = as_of.astype("datetime64[D]").astype("datetime64[M]") - (months_before - 1)
-    found: Integers = following.astype("datetime64[D]").astype(np.int64) - 1
-    return found
-
-
 def _flows(sweep: Sweep, measure: Measure, window: int) -> Integers:
     """Week × question: value less `beside`, of the whole weeks counted back from the as-of date."""
     total = sweep.prefix(measure.column) - sweep.prefix(measure.beside)
     borders = np.stack([total[sweep.until(days)] for days in range(0, window + 1, 7)])
     return borders[:-1] - borders[1:]
-
-
-def lower_median(rows: Integers) -> Integers:
-    """Lower median of each column: an integer again."""
-    found: Integers = np.sort(rows, axis=0)[(len(rows) - 1) // 2]
-    return found
 
 
 def _flow_median(sweep: Sweep, measure: Measure, window: int) -> Integers:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from features.kernel import NOTHING, Integers, Questions, Rows, Sweep, answer, one_per_day
+from features.arithmetic import Integers
+from features.kernel import NOTHING, Questions, Rows, Sweep, answer, one_per_day
 from features.spec import Empty
 
 if TYPE_CHECKING:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.kernel import LEVELS_SINCE, NOTHING, lower_median, month_end, month_of
+from features.arithmetic import lower_median, month_end, month_of
+from features.kernel import LEVELS_SINCE, NOTHING
 from features.spec import LONGEST_WINDOW, Operation
 from features.states.layout import KEPT_DAYS, ROWS, Amount, Layout, Of, Rise, Stair, area, bits_of, summed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from features.kernel import Integers
+    from features.arithmetic import Integers
     from features.spec import Measure, Wanted
     from features.states.rolling import Bits, State
 

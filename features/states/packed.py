@@ -14,7 +14,7 @@ from features.states.layout import KEPT_DAYS, MONTH_ENDS
 from features.states.rolling import State, Steps
 
 if TYPE_CHECKING:
-    from features.kernel import Integers
+    from features.arithmetic import Integers
     from features.states.layout import Layout
     from features.states.rolling import Bits
 

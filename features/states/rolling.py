@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from features.kernel import NOTHING, Questions, Rows, Sweep, best, bounded, millionths_of_log, month_end, multiples_of, prefix_sums
+from features.arithmetic import bounded, millionths_of_log, month_end, multiples_of, prefix_sums
+from features.kernel import NOTHING, Questions, Rows, Sweep, best
 from features.states.layout import KEPT_DAYS, MONTH_ENDS, ROWS, Amount, Layout, Of, Rise, Stair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from features.kernel import Integers
+    from features.arithmetic import Integers
 
 Bits: TypeAlias = NDArray[np.bool_]
 

@@ -18,7 +18,7 @@ from features.stream import measure_array, parts, tile_columns, whole_customers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from features.kernel import Integers
+    from features.arithmetic import Integers
     from features.states.layout import Layout
 
 CUSTOMERS = 4_000

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import measures, stream
-from features.kernel import LARGEST, LEVELS_SINCE, NOTHING, Questions, Rows, Sweep, answer, one_per_day
+from features.arithmetic import LARGEST
+from features.kernel import LEVELS_SINCE, NOTHING, Questions, Rows, Sweep, answer, one_per_day
 from features.spec import Empty, Kind, Measure, Merge, Operation, Source, TileColumn, Wanted
 
 EPOCH = date(1970, 1, 1)

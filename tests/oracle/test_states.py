@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.kernel import LARGEST, NOTHING, Questions, Rows, Sweep, answer
+from features.arithmetic import LARGEST
+from features.kernel import NOTHING, Questions, Rows, Sweep, answer
 from features.spec import Kind
 from features.states import answers, packed, rolling
 from features.states.layout import Layout, layout_of
