@@ -12,6 +12,7 @@ from features.groups import (
     dormancy,
     early_warning,
     holdings,
+    merchant,
     rhythm,
     spend_mix,
     tenure,
@@ -32,7 +33,7 @@ from features.states.frames import state_table
 
 GROUPS: tuple[FeatureGroup, ...] = (
     tenure.GROUP, holdings.GROUP, balances.GROUP, deposits_recurring.GROUP, activity.GROUP, spend_mix.GROUP, rhythm.GROUP, cash_flow.GROUP,
-    channels.GROUP, credit.GROUP, dormancy.GROUP, value.GROUP, early_warning.GROUP,
+    channels.GROUP, credit.GROUP, dormancy.GROUP, value.GROUP, early_warning.GROUP, merchant.GROUP,
 )  # fmt: skip
 SOURCES: tuple[Source, ...] = (TRANSACTION, BALANCE, CHANNEL, CREDIT, LOAN_INSTALMENT, PLAN_INSTALMENT, HOLDING, PLAN)
 TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_stored)

@@ -11,7 +11,7 @@ from features import labelling, windows
 from features.catalogue import GROUPS, SOURCES
 from features.sources.credit import CREDIT
 from features.sources.holding import PLAN
-from features.spine import dates_frame, spine, still_themselves
+from features.spine import dates_frame, spine, still_themselves, with_households
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -32,6 +32,7 @@ class Core:
 
     tiles: the tiles of a source, over all business dates that the as-of dates see. owners: features.spine.ownership_frame.
     sweep: how the windows of customers' own tiles are taken.
+    only: customer_key, whom rows are wanted of; None for everybody. `customers` may hold more: who lives with them.
     """
 
     customers: DataFrame
@@ -42,10 +43,12 @@ class Core:
     tiles: Callable[[Source], DataFrame]
     owners: DataFrame | None = None
     sweep: Sweep = windows.swept
+    only: DataFrame | None = None
 
     def spine(self, dates: DataFrame) -> DataFrame:
         """Grain: open customer × as_of_date, see features.spine."""
-        return spine(self.customers, dates, self.owners)
+        everybody = spine(self.customers, dates, self.owners)
+        return everybody if self.only is None else everybody.join(F.broadcast(self.only), on="customer_key", how="left_semi")
 
     def of(self, customers: DataFrame) -> Core:
         """What is known of these customers only. customers: customer_key, with their relatives (features.spine)."""
@@ -62,7 +65,8 @@ class Core:
 
         return replace(
             self,
-            customers=mine(self.customers),
+            only=customers,
+            customers=self.customers.join(F.broadcast(with_households(customers, self.customers)), on="customer_key", how="left_semi"),
             account_parties=mine(self.account_parties),
             deposit_plans=mine(self.deposit_plans),
             tiles=tiles,

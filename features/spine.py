@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-CUSTOMER_ATTRIBUTES = ("birth_date", "gender", "opened_on", "region", "occupation", "kyc_risk", "acquisition_channel", "is_employee")
+CUSTOMER_ATTRIBUTES = (
+    "birth_date", "gender", "opened_on", "region", "occupation", "kyc_risk", "acquisition_channel", "is_employee", "preapproved_limit_minor",
+    "household_size",
+)  # fmt: skip
+# Whom a customer lives with: alone where no household is known.
+HOME = "coalesce(household_key, customer_key)"
 OWNERSHIP_DDL = "merged_key bigint, owner_key bigint, owned_from date, owned_to date"
 
 
@@ -89,6 +95,13 @@ def with_relatives(customers: DataFrame, owners: DataFrame | None) -> DataFrame:
     return up.unionAll(down).distinct()
 
 
+def with_households(customers: DataFrame, known: DataFrame) -> DataFrame:
+    """Grain: customer_key, those given and whoever, as some image tells, shares a household with one. known: images of core.customer."""
+    homes = known.join(F.broadcast(customers), on="customer_key", how="left_semi").select(F.expr(HOME).alias("home")).distinct()
+    mates = known.join(F.broadcast(homes), on=F.expr(HOME) == F.col("home"), how="left_semi").select("customer_key")
+    return customers.unionAll(mates).distinct()
+
+
 def owned(frame: DataFrame, owners: DataFrame | None) -> DataFrame:
     """`frame` with customer_key its owner, valid for as-of dates in [owned_from, owned_to); null bounds: always.
 
@@ -119,13 +132,18 @@ def is_valid_on(as_of: str = "as_of_date") -> Column:
 def spine(customers: DataFrame, dates: DataFrame, owners: DataFrame | None = None) -> DataFrame:
     """Grain: customer_key × as_of_date, every customer open on the date, with `customer_<attribute>` columns.
 
+    `customer_household_size` counts the rows of a household and date, so that `customers` has to hold whole households.
     customers: images of core.customer. Open: active, opened by then, not closed, not merged into another customer.
     """
     is_open = (F.col("status") == "active") & (F.col("opened_on") <= F.col("as_of_date"))
     is_open &= F.col("closed_on").isNull() | (F.col("closed_on") > F.col("as_of_date"))
     here = customers.join(F.broadcast(dates), on=is_valid_on() & is_open, how="inner")
-    return still_themselves(here, owners).select(
-        "customer_key", "as_of_date", *(F.col(name).alias(f"customer_{name}") for name in CUSTOMER_ATTRIBUTES)
+    household = Window.partitionBy(F.expr(HOME), "as_of_date")
+    size = F.when(F.col("household_key").isNotNull(), F.count("*").over(household))
+    return (
+        still_themselves(here, owners)
+        .withColumn("household_size", size)
+        .select("customer_key", "as_of_date", *(F.col(name).alias(f"customer_{name}") for name in CUSTOMER_ATTRIBUTES))
     )
 
 

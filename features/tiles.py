@@ -12,7 +12,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from features import margin
-from features.sources.balance import FAMILIES, LEVELS
+from features.sources.balance import FAMILIES, LEVELS, MATURING_DAYS, TERMS
 from features.sources.channel import CHANNEL
 from features.sources.credit import CREDIT
 from features.sources.transaction import TRANSACTION
@@ -100,6 +100,22 @@ def account_products(accounts: DataFrame, products: DataFrame) -> DataFrame:
     return first.join(F.broadcast(families), on="product_code", how="inner").where("is_asset").drop("is_asset")
 
 
+def account_terms(accounts: DataFrame) -> DataFrame:
+    """Grain: image of an account, numbered by `image`: when it `matures_on`, and where with it a term ends whether that `is_rolled`.
+
+    A term ends at maturity when from that day on, or later, the register tells another maturity (rolled over) or that the account is
+    closed. A maturity changed before, or an account closed before, ends no term.
+    """
+    by_account = Window.partitionBy("account_key").orderBy("valid_from")
+    before = {f"{name}_before": F.lag(name).over(by_account) for name in ("matures_on", "closed_on")}
+    rolls = "closed_on is null and matures_on > matures_on_before and valid_from >= matures_on_before"
+    is_paid_out = "closed_on >= matures_on_before and closed_on_before is null"
+    return accounts.withColumns({**before, "image": F.row_number().over(by_account)}).selectExpr(
+        "account_key as term_account", "image", "valid_from", "valid_to", "case when closed_on is null then matures_on end as matures_on",
+        f"case when {rolls} then true when {is_paid_out} then false end as is_rolled",
+    )  # fmt: skip
+
+
 def reappeared(balances: DataFrame, accounts: DataFrame, *, opening: date, day: date) -> DataFrame:
     """Grain: account_key, of accounts opened before `opening` whose first balance from then on is of `day` or later.
 
@@ -111,23 +127,44 @@ def reappeared(balances: DataFrame, accounts: DataFrame, *, opening: date, day: 
     return first.join(old, on="account_key", how="left_semi").select("account_key")
 
 
-def balance_tiles(balances: DataFrame, account_products: DataFrame, prices: DataFrame) -> DataFrame:
+def balance_tiles(balances: DataFrame, account_products: DataFrame, prices: DataFrame, terms: DataFrame) -> DataFrame:
     """Grain: customer_key × business_date on which a level changed; the changes, minor units of the base currency.
 
     balances: current images of core.balance_daily, of which an account's first is its opening level. Each adds its
     level where it begins and takes it away where the next one begins, so an account that changes hands takes it along.
+    terms: `account_terms`; what matures or has ended is told on its day, with the balance and of the owner of that day.
     """
     rows = _priced(balances.join(account_products, on="account_key", how="inner"), prices)
-    levels = rows.select("account_key", "customer_key", "business_date", *_account_levels())
+    levels = rows.select("account_key", "customer_key", "business_date", "family", *_account_levels())
     by_account = Window.partitionBy("account_key").orderBy("business_date")
     steps = levels.withColumn("until", F.lead("business_date").over(by_account))
-    begins_and_ends = F.stack(F.lit(2), F.col("business_date"), F.lit(1), F.col("until"), F.lit(-1)).alias("changed_on", "sign")
+    meets = "valid_from < coalesce(until, date'9999-12-31') and coalesce(valid_to, date'9999-12-31') > business_date"
+    concerned = F.expr(f"account_key = term_account and family = 'term' and (image = 1 or ({meets}))")
+    columns = (*LEVELS, *(name for name, _ in TERMS))
     return (
-        steps.select("customer_key", begins_and_ends, *LEVELS).where("changed_on is not null")
+        steps.join(terms, on=concerned, how="left").selectExpr("customer_key", _changes(columns)).where("changed_on is not null")
         .groupBy("customer_key", F.col("changed_on").alias("business_date"))
-        .agg(*(F.sum(F.col("sign") * F.col(name)).alias(name) for name in LEVELS))
-        .where(" or ".join(f"{name} <> 0" for name in LEVELS))
+        .agg(*(F.sum(name).alias(name) for name in columns))
+        .where(" or ".join(f"{name} <> 0" for name in columns))
     )  # fmt: skip
+
+
+def _changes(columns: Sequence[str]) -> str:
+    """Rows of changes that a step makes with an image of its account: the step's own levels count with the first image only."""
+    once = "case when coalesce(image, 1) = 1 then {} end"
+    since = f"greatest(business_date, valid_from, date_sub(matures_on, {MATURING_DAYS}))"
+    until = "least(until, valid_to, date_add(matures_on, 1))"
+    matures = f"matures_on is not null and {since} < {until}"
+    ends = "is_rolled is not null and valid_from >= business_date and valid_from < coalesce(until, date'9999-12-31')"
+    rows = (
+        (once.format("business_date"), {name: name for name in LEVELS}),
+        (once.format("until"), {name: f"-{name}" for name in LEVELS}),
+        (f"case when {matures} then {since} end", {"maturing": "aum"}),
+        (f"case when {matures} then {until} end", {"maturing": "-aum"}),
+        (f"case when {ends} then valid_from end", {"term_matured": "1L", "term_rolled": "cast(is_rolled as bigint)"}),
+    )
+    told = ", ".join(f"{day}, {', '.join(changed.get(name, '0L') for name in columns)}" for day, changed in rows)
+    return f"stack({len(rows)}, {told}) as (changed_on, {', '.join(columns)})"
 
 
 def opened(tiles: DataFrame, source: Source, opening: date) -> DataFrame:

@@ -45,7 +45,7 @@ CHANNELS = ("app", "web", "wechat", "branch", "atm", "call_centre")
 TRANSACTION_TYPES = (
     "salary", "pension", "transfer", "purchase", "cash_deposit", "cash_withdrawal", "rent", "utility", "insurance",
     "tuition", "loan_drawdown", "loan_payment", "card_payment", "interest", "fee", "tax", "wealth_buy", "wealth_sell",
-    "plan_instalment", "refund", "standing_order", "fx", "other",
+    "plan_instalment", "refund", "standing_order", "fx", "other", "settlement",
 )  # fmt: skip
 PRODUCT_FAMILIES = ("demand", "term", "recurring", "wealth", "credit_card", "consumer_loan", "mortgage", "debit_card", "other")
 
@@ -65,6 +65,7 @@ CUSTOMER = Table(
         _text("acquisition_channel", "Channel that won the customer"),
         _key("household_key", "household", nullable=True),
         Column(name="is_employee", type="boolean", description="Works for the bank"),
+        _money("preapproved_limit_minor", "Loan approved before it is asked for, in the base currency; null: none", minimum=0),
         _text("status", "active or closed", nullable=False, one_of=("active", "closed")),
     ),
     rules=(
@@ -176,7 +177,7 @@ TRANSACTION = Table(
         _money("amount_minor", "Amount in its currency", nullable=False, minimum=0),
         CURRENCY,
         _money("amount_base_minor", "Amount in the base currency by the day's rate", nullable=False),
-        _text("type", "Kind of transaction", nullable=False, one_of=TRANSACTION_TYPES),
+        _text("type", "Kind of transaction; settlement: an acquirer pays a merchant (in) or takes a refund back (out)", nullable=False, one_of=TRANSACTION_TYPES),
         _text("channel", "Channel used; null where nobody initiated it", one_of=CHANNELS),
         Column(name="is_customer_initiated", type="boolean", description="The customer did it: no salary, fee, interest or standing order", nullable=False),
         _key("counterparty_key", "counterparty", nullable=True),

@@ -7,7 +7,7 @@ calendar days, days before the first account counting as nothing.
 from __future__ import annotations
 
 from features.finish import deviation, entropy, growth, money, ratio
-from features.sources.balance import FAMILIES, TIER_LIMITS
+from features.sources.balance import FAMILIES, MATURING_DAYS, TIER_LIMITS
 from features.spec import Empty, Feature, FeatureGroup
 
 _NAMES = {
@@ -60,6 +60,12 @@ GROUP = FeatureGroup(
         Feature(name="months_below_tier", title="Months below the tier", title_zh="近12月低于当前层级月数", unit="months", type="bigint",
                 empty_means=Empty.ZERO, sql=f"case {_TIERS_BELOW} else 0 end",
                 description="Of the last 12 month-ends those with assets below the lower limit of the tier that the assets of the date are in"),
+        Feature(name=f"term_maturing_{MATURING_DAYS}d", title=f"Term deposits maturing within {MATURING_DAYS} days", title_zh=f"{MATURING_DAYS}日内到期定期存款",
+                unit="base currency", empty_means=Empty.ZERO, sql=money("balance_maturing"),
+                description=f"Balance of the term deposits that mature on the date or in the {MATURING_DAYS} days after it"),
+        Feature(name="term_rollover_share", title="Term deposits rolled over", title_zh="定期到期转存率", unit="share", windows=(365,),
+                description="Share of the terms of term deposits ended at maturity that were rolled over, not paid out; null where none has",
+                sql=ratio("balance_term_rolled_{w}", "balance_term_matured_{w}")),
         Feature(name="mix_entropy", title="Variety of assets", title_zh="资产结构熵", unit="nats",
                 description="Entropy of assets over current accounts, term and recurring deposits and wealth; null without assets",
                 sql=entropy(tuple(f"greatest(balance_{family}, 0)" for family in FAMILIES))),

@@ -32,5 +32,8 @@ GROUP = FeatureGroup(
         Feature(name="latent_credit", title="Latent credit need", title_zh="潜在信贷需求", unit="flag", type="int", empty_means=Empty.ZERO,
                 description="1 with no loan here, but rents, tuition or loan payments in 180 days",
                 sql=flag("credit_loan_count = 0 and transaction_rent_count_180d + transaction_tuition_count_180d + transaction_loan_payment_180d > 0")),
+        Feature(name="preapproved_not_used", title="Pre-approved limit not used", title_zh="预授信未使用", unit="flag", type="int", empty_means=Empty.ZERO,
+                description="1 with a loan approved before it was asked for, and no loan running here",
+                sql=flag("customer_preapproved_limit_minor > 0 and credit_loan_count = 0")),
     ),
 )  # fmt: skip

@@ -6,11 +6,15 @@ Signs, not findings: no feature of this group permits marketing, service or cred
 from __future__ import annotations
 
 from features.finish import money, ratio
+from features.scorecard import DEFAULT_12M
+from features.sources.transaction import COUNTERPARTY_BUCKETS, COUNTERPARTY_WORDS
 from features.spec import RISK, Empty, Feature, FeatureGroup
 
 _RISK = (RISK,)
 # The median of distances from the median is this part of a normal standard deviation (Hampel, 1974).
 NORMAL_SPREAD = 0.6745
+_NEW = " + ".join(f"transaction_new_{word}_180d" for word in COUNTERPARTY_WORDS)
+_MET = " + ".join(f"transaction_{word}_30d" for word in COUNTERPARTY_WORDS)
 
 GROUP = FeatureGroup(
     name="early_warning", version=1, title="Early warning", title_zh="风险预警",
@@ -28,5 +32,13 @@ GROUP = FeatureGroup(
         Feature(name="flow_z", title="Unusual net inflow", title_zh="资金流异常度", unit="standard deviations", purposes=_RISK,
                 description="Net inflow of 7 days less the median of 26 weeks, over their spread (median distance / .6745); null where the weeks don't differ",
                 sql=f"{NORMAL_SPREAD}e0 * {ratio('transaction_in_7d - transaction_out_7d - transaction_flow_median_182d', 'transaction_flow_spread_182d')}"),
+        Feature(name="new_counterparty_share", title="New counterparties", title_zh="新增交易对手占比", unit="share", purposes=_RISK,
+                description=f"Share of the counterparties of the transfers of 30 days that were none in the 150 days before; null without any. Counterparties fall "
+                            f"into {COUNTERPARTY_BUCKETS} buckets by their key, and two in one bucket are taken for one", sql=ratio(_NEW, _MET)),
+        Feature(name="pd_12m", title="Chance of default, 12 months", title_zh="未来12个月违约概率", unit="probability", purposes=_RISK, sql=DEFAULT_12M.now,
+                description=f"By the frozen scorecard {DEFAULT_12M.name}, version {DEFAULT_12M.version}, from days past due, utilisation and loans; 1 in default, null without contracts"),
+        Feature(name="pd_delta", title="Change of the chance of default", title_zh="违约概率变动", unit="probability", windows=(90,), purposes=_RISK,
+                description="Chance of default now less 90 days before, both by the same scorecard; null without contracts now or then",
+                sql=f"({DEFAULT_12M.now}) - ({DEFAULT_12M.before})"),
     ),
 )  # fmt: skip

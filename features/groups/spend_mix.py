@@ -6,10 +6,6 @@ from features.finish import entropy, flag, money, ratio
 from features.sources.transaction import MCC_GROUPS
 from features.spec import Empty, Feature, FeatureGroup
 
-_SHARES = (
-    ("grocery", "Groceries", "超市"), ("dining", "Dining", "餐饮"), ("travel", "Travel", "旅行"), ("online_shop", "Online shops", "网购"),
-    ("medical", "Medical", "医疗"), ("education", "Education", "教育"), ("entertainment", "Entertainment", "娱乐"),
-)  # fmt: skip
 _BILLS = (
     ("rent", "Rent", "租金", 90),
     ("utility", "Utility bills", "水电煤", 90),
@@ -43,7 +39,12 @@ GROUP = FeatureGroup(
                 description="Entropy of purchases over merchant categories, 90 days; null without purchases", sql=entropy(_CATEGORIES)),
         *(Feature(name=f"{group}_share", title=f"{title}: share of purchases", title_zh=f"{title_zh}占比", unit="share", windows=(90,),
                   description=f"Share of purchases in category {group}; null without purchases",
-                  sql=ratio(f"transaction_mcc_{group}_count_{{w}}", "transaction_purchase_count_{w}")) for group, title, title_zh in _SHARES),
+                  sql=ratio(f"transaction_mcc_{group}_count_{{w}}", "transaction_purchase_count_{w}")) for group, (title, title_zh) in _TITLES.items()),
+        *(Feature(name=f"{group}_count", title=f"{title}: purchases", title_zh=f"{title_zh}消费笔数", unit="transactions", type="bigint", windows=(90,),
+                  empty_means=Empty.ZERO, description=f"Purchases in category {group}", sql=f"transaction_mcc_{group}_count_{{w}}")
+          for group, (title, title_zh) in _TITLES.items()),
+        *(Feature(name=f"{group}_sum", title=f"{title}: amount", title_zh=f"{title_zh}消费金额", unit="base currency", windows=(90,), empty_means=Empty.ZERO,
+                  description=f"Purchases in category {group}", sql=money(f"transaction_mcc_{group}_{{w}}")) for group, (title, title_zh) in _TITLES.items()),
         *(Feature(name=f"{group}_days", title=f"{title}: days", title_zh=f"{title_zh}天数", unit="days", type="bigint", windows=(90,), empty_means=Empty.ZERO,
                   description=f"Days with a purchase in category {group}", sql=f"transaction_mcc_{group}_days_{{w}}")
           for group, (title, title_zh) in _TITLES.items()),
@@ -61,6 +62,9 @@ GROUP = FeatureGroup(
                 sql=ratio("transaction_online_count_{w}", "transaction_initiated_count_{w}")),
         Feature(name="cross_border_count", title="Cross-border transactions", title_zh="跨境交易笔数", unit="transactions", type="bigint", windows=(90,),
                 empty_means=Empty.ZERO, description="Transactions across the border", sql="transaction_cross_border_count_{w}"),
+        Feature(name="cross_border_share", title="Share across the border", title_zh="跨境交易占比", unit="share", windows=(90,),
+                description="Transactions across the border over all debits and credits; null without any",
+                sql=ratio("transaction_cross_border_count_{w}", "transaction_out_count_{w} + transaction_in_count_{w}")),
         *(Feature(name=f"pays_{bill}", title=f"{title} paid here", title_zh=f"本行缴{title_zh}", unit="flag", type="int", windows=(days,),
                   empty_means=Empty.ZERO, description=f"1 with a transaction of type {bill}", sql=flag(f"transaction_{bill}_count_{{w}} > 0"))
           for bill, title, title_zh, days in _BILLS),

@@ -31,7 +31,7 @@ CREDIT = Source(
     columns=tuple(TileColumn(name=name, sql=sql, merge=Merge.MAX, description=text) for name, sql, text in COLUMNS),
     measures=(
         *(level(name) for name in ("loan_count", "card_count", "card_limit", "card_debt", "loan_debt", "debt", "minimum", "paid", "is_default")),
-        level_before("debt", name="debt_before"),
+        *(level_before(name, name=f"{name}_before") for name in ("debt", "card_debt", "card_limit", "loan_count", "is_default")),
         area("card_debt", name="card_debt_area"),
         area("card_limit", name="card_limit_area"),
         area("debt", name="debt_area"),
@@ -39,8 +39,11 @@ CREDIT = Source(
         area("loss_milli", name="loss_milli_area"),
         state("max(case when low = 0 then dpd end)", name="dpd"),
         highest("dpd", name="highest_dpd"),
+        Measure(name="dpd_before", sql="max(case when low <= {w} and high >= {w} then dpd end)", empty=Empty.UNKNOWN),
+        Measure(name="highest_dpd_before", sql="max(case when low < 2 * {w} and high >= {w} then dpd end)", empty=Empty.UNKNOWN),
         _AGE_OF_LAST_DPD,
         _DPD30_SPELLS,
         state_count("low = 0 and is_open = 1", name="contracts"),
+        state_count("low <= {w} and high >= {w} and is_open = 1", name="contracts_before"),
     ),
 )  # fmt: skip

@@ -129,6 +129,10 @@ def customers(facts: Facts, corrections: Corrections) -> DataFrame | None:
         changed = tables.changes(facts.context, table, after=corrections.before[table.full_name]).where(f"{_day(table)} <= date'{until}'")
         if named := [name for name in CUSTOMERS if name in table.column_names]:
             found.append(changed.select(F.explode(F.array(*named)).alias("customer_key")))
+            if table in {core.CUSTOMER, core.CUSTOMER_MERGE}:
+                # How many live in a household is told of each of them.
+                known = tables.read_or_empty(facts.context, core.CUSTOMER)
+                found[-1] = spine.with_households(found[-1], known)
         if ACCOUNT in table.column_names:
             held = parties.join(F.broadcast(changed.select(ACCOUNT).distinct()), on=ACCOUNT, how="left_semi")
             found.append(held.select("customer_key"))

@@ -124,8 +124,9 @@ class Facts:
             silent = tiles.reappeared(balances, self._images(core.ACCOUNT), opening=opening, day=self.since)
             older = self._current(core.BALANCE_DAILY, self.known_from, opening - timedelta(days=1))
             balances = balances.unionByName(older.join(F.broadcast(silent), on="account_key", how="left_semi"))
-        assets = tiles.account_products(self._images(core.ACCOUNT), self._images(core.PRODUCT))
-        return tiles.balance_tiles(balances, assets, self.prices)
+        accounts = self._images(core.ACCOUNT)
+        assets = tiles.account_products(accounts, self._images(core.PRODUCT))
+        return tiles.balance_tiles(balances, assets, self.prices, tiles.account_terms(accounts))
 
     def credit_tiles(self) -> DataFrame:
         # A contract's state holds until it changes, however long ago that was: all changes are read, they are few.

@@ -15,6 +15,7 @@ from jobs.simulate.columns import FEED_COLUMNS, Outbox, Rows, picked
 from jobs.simulate.credit import CreditPlan, add_credit, settle_credit
 from jobs.simulate.draws import BIRTH, Ints, generator
 from jobs.simulate.lifecycle import before_leaving, change_registers, close_leavers, deliver_opening, final_payments, join
+from jobs.simulate.merchants import add_settlements
 from jobs.simulate.moves import affordable, counter_legs, posted
 from jobs.simulate.planted import add_campaign, add_patterns
 from jobs.simulate.population import BLOCK, draw_population
@@ -78,6 +79,7 @@ def simulate_month(scene: Scene, *, block: int) -> None:
     credit = add_credit(scene)
     add_campaign(scene, savings)
     add_patterns(scene)
+    add_settlements(scene)
     _post(scene, savings, credit, block=block)
 
 

@@ -57,11 +57,11 @@ APP, WEB, WECHAT, BRANCH, ATM, CALL = range(6)
 TYPES = (
     "salary", "pension", "transfer", "purchase", "cash_deposit", "cash_withdrawal", "rent", "utility", "insurance",
     "tuition", "loan_drawdown", "loan_payment", "card_payment", "interest", "fee", "tax", "wealth_buy", "wealth_sell",
-    "plan_instalment", "refund", "standing_order", "fx", "other",
+    "plan_instalment", "refund", "standing_order", "fx", "other", "settlement",
 )  # fmt: skip
 (SALARY, PENSION, TRANSFER, PURCHASE, CASH_DEPOSIT, CASH_WITHDRAWAL, RENT, UTILITY, INSURANCE,
  TUITION, LOAN_DRAWDOWN, LOAN_PAYMENT, CARD_PAYMENT, INTEREST, FEE, TAX, WEALTH_BUY, WEALTH_SELL,
- PLAN_INSTALMENT, REFUND, STANDING_ORDER, FX, OTHER) = range(23)  # fmt: skip
+ PLAN_INSTALMENT, REFUND, STANDING_ORDER, FX, OTHER, SETTLEMENT) = range(24)  # fmt: skip
 INITIATORS = ("C", "B", "T")
 CUSTOMER, BANK, THIRD_PARTY = range(3)
 STATUSES = ("A", "D", "C")
@@ -95,7 +95,7 @@ BRANCHES_PER_CITY = 6
 BANKS = ("ICBC", "ABC", "BOC", "CCB", "BOCOM", "CMB", "PSBC", "CITIC", "WEBANK", "HSBC-HK")
 BANK_ABROAD = 9
 OCCUPATIONS = ("office", "worker", "civil_servant", "self_employed", "professional", "manager", "student", "retired")
-STUDENT, RETIRED = 6, 7
+SELF_EMPLOYED, STUDENT, RETIRED = 3, 6, 7
 ACQUISITION = ("branch", "app", "referral", "payroll", "campaign")
 PURPOSES = ("marketing", "profiling", "sms", "push", "email", "call")
 CONTACT_CHANNELS = ("push", "sms", "call", "wechat")
@@ -122,6 +122,8 @@ PATTERNS = ("none", "structuring", "pass_through", "reactivated")
 NO_PATTERN, STRUCTURING, PASS_THROUGH, REACTIVATED = range(4)
 UPLIFTS = ("lost_cause", "persuadable", "sure_thing", "sleeping_dog")
 LOST_CAUSE, PERSUADABLE, SURE_THING, SLEEPING_DOG = range(4)
+MERCHANTS = ("none", "honest", "cash_out")
+NO_MERCHANT, HONEST, CASH_OUT = range(3)
 DEPARTURES = ("stays", "fades", "abrupt")
 STAYS, FADES, ABRUPT = range(3)
 

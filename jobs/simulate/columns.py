@@ -13,7 +13,7 @@ Rows = dict[str, Array]
 # `day` is the business date of the delivery. -1 reads as blank wherever a value may be missing.
 FEED_COLUMNS: dict[str, tuple[str, ...]] = {
     "customers": ("day", "customer", "surname", "given_one", "given_two", "id_serial", "mobile", "gender", "birth_day", "open_day", "close_day",
-                  "branch", "occupation", "kyc_risk", "acquisition", "household", "is_employee", "status"),
+                  "branch", "occupation", "kyc_risk", "acquisition", "household", "is_employee", "preapproved", "status"),
     "customer_merges": ("day", "customer", "survivor", "merged"),
     "accounts": ("day", "account", "product", "currency", "branch", "open_day", "close_day", "matures", "rate", "channel", "status"),
     "account_parties": ("day", "account", "customer", "role", "held_from", "held_to"),

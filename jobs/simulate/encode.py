@@ -58,7 +58,7 @@ def _customers(rows: Rows) -> dict[str, pa.Array]:
         "city": text.named(city, c.CITIES), "occupation": text.named(rows["occupation"], c.OCCUPATIONS), "kyc_risk": text.plain(rows["kyc_risk"]),
         "acquisition_channel": text.named(rows["acquisition"], c.ACQUISITION),
         "household_no": text.numbers(rows["household"], prefix="H", width=10), "is_employee": text.named(rows["is_employee"], ("N", "Y")),
-        "status": text.named(rows["status"], c.STATUSES),
+        "preapproved_limit": text.plain(rows["preapproved"], blank_below=0), "status": text.named(rows["status"], c.STATUSES),
     }  # fmt: skip
 
 

@@ -8,7 +8,16 @@ from jobs.simulate import catalogue as c
 from jobs.simulate.columns import Rows, joined, picked
 from jobs.simulate.draws import NEVER, Bools, Ints, cents, chance
 from jobs.simulate.moves import MOVE_DEFAULTS
-from jobs.simulate.register import put_accounts, put_cards, put_consents, put_customers, put_loans, put_opening, put_plans
+from jobs.simulate.register import (
+    PREAPPROVED_AFTER_DAYS,
+    put_accounts,
+    put_cards,
+    put_consents,
+    put_customers,
+    put_loans,
+    put_opening,
+    put_plans,
+)
 from jobs.simulate.scene import Scene
 
 SLEEPS_AFTER_DAYS = 365
@@ -66,7 +75,7 @@ def _put_partners(scene: Scene, *, day_from: int, day_to: int) -> None:
 
 
 def change_registers(scene: Scene) -> None:
-    """Branch moves, new risk grades, withdrawn consents, merged doubles, sleeping accounts."""
+    """Branch moves, new risk grades, limits approved, withdrawn consents, merged doubles, sleeping accounts."""
     people, rng = scene.people, scene.rng
     here = _is_customer(scene)
     day = scene.days(people.size)
@@ -77,6 +86,10 @@ def change_registers(scene: Scene) -> None:
     people.kyc_risk[graded] = np.clip(people.kyc_risk[graded] + np.where(chance(rng, 0.6, int(graded.sum())), 1, -1), 1, 5)
     who = np.flatnonzero(moved | graded)
     put_customers(scene.outbox, people, who, day=day[who])
+    approved_on = people.open_day + PREAPPROVED_AFTER_DAYS
+    approved = (people.preapproved >= 0) & (approved_on >= scene.month.delivered_from) & (approved_on <= scene.month.delivered_to)
+    who = np.flatnonzero(here & approved)
+    put_customers(scene.outbox, people, who, day=approved_on[who])
     who = np.flatnonzero(here & inside & people.marketing & scene.chance(0.002))
     people.marketing[who] = False
     scene.outbox.put("consents", day=day[who], customer=people.first_customer + who, purpose=0, granted=0)

@@ -38,6 +38,8 @@ class Population:
     acquisition: Ints
     household: Ints
     is_employee: Bools
+    preapproved: Ints  # loan limit, CNY; -1: none
+    merchant: Ints
     income: Floats
     has_salary: Bools
     has_pension: Bools
@@ -87,6 +89,7 @@ def draw_population(rng: Generator, *, first_customer: int, size: int, start: in
     people |= _departure(rng, people, start=start, end=end)
     people |= _trouble(rng, people, start=start, end=end)
     people |= _relations(rng, people, first_customer=first_customer, start=start, end=end)
+    people |= _business(people)
     return Population(**people)
 
 
@@ -198,4 +201,19 @@ def _relations(rng: Generator, people: Traits, *, first_customer: int, start: in
         "takes_over": np.where(joint & chance(rng, 0.05, size), takes_over, NEVER), "household": household, "joint_with": np.where(joint, partner, -1),
         "joint_role": np.where(chance(rng, 0.7, size), c.JOINT, c.AUTH),
         "merged_into": np.where(doubled, partner, -1), "merge_day": np.where(doubled, merge_day, NEVER),
+    }  # fmt: skip
+
+
+def _business(people: Traits) -> Traits:
+    """Who is a small merchant, and whom the bank offers a loan before it is asked for. Follows from other traits: nothing is drawn."""
+    archetype, serial, mobile = (np.asarray(people[name]) for name in ("archetype", "id_serial", "mobile"))
+    sells = (
+        (np.asarray(people["occupation"]) == c.SELF_EMPLOYED) & (serial % 40 == 7) & (archetype != c.PROSPECT) & (archetype != c.PRIVATE)
+    )
+    sells &= (np.asarray(people["pattern"]) == c.NO_PATTERN) & (np.asarray(people["dormant_since"]) >= NEVER)
+    earns = np.asarray(people["has_salary"]) & (archetype >= c.MASS)
+    offered = np.rint(np.asarray(people["income"]) * 5 / 1000).astype(np.int64) * 1000
+    return {
+        "merchant": np.where(sells, np.where(serial % 3 == 0, c.CASH_OUT, c.HONEST), c.NO_MERCHANT),
+        "preapproved": np.where(earns & (mobile % 7 < 2), offered, -1),
     }  # fmt: skip

@@ -11,6 +11,8 @@ from jobs.simulate.columns import Outbox
 from jobs.simulate.draws import NEVER, Ints
 from jobs.simulate.population import Population
 
+PREAPPROVED_AFTER_DAYS = 180  # of being a customer
+
 
 def blank_never(day: Ints) -> Ints:
     """A day that does not come is left blank."""
@@ -20,10 +22,12 @@ def blank_never(day: Ints) -> Ints:
 def put_customers(outbox: Outbox, people: Population, who: Ints, *, day: npt.ArrayLike, closed: npt.ArrayLike = -1) -> None:
     """A row of the customer register as of the day; `closed` is the day the relationship ended, -1 while it lasts."""
     closed_on = np.broadcast_to(np.asarray(closed), (who.size,))
+    on = np.broadcast_to(np.asarray(day), (who.size,))
     traits = ("surname", "given_one", "given_two", "id_serial", "mobile", "gender", "birth_day", "open_day", "branch", "occupation", "kyc_risk",
               "acquisition", "household", "is_employee")  # fmt: skip
     outbox.put(
-        "customers", day=np.broadcast_to(np.asarray(day), (who.size,)), customer=people.first_customer + who, close_day=closed_on,
+        "customers", day=on, customer=people.first_customer + who, close_day=closed_on,
+        preapproved=np.where(on >= people.open_day[who] + PREAPPROVED_AFTER_DAYS, people.preapproved[who], -1),
         status=np.where(closed_on >= 0, c.CLOSED, c.ACTIVE), **{name: getattr(people, name)[who] for name in traits},
     )  # fmt: skip
 

@@ -46,6 +46,8 @@ def truth_table(people: Population) -> pa.Table:
         "has_salary": pa.array(people.has_salary),
         "employer": pa.array(people.employer),
         "has_pension": pa.array(people.has_pension),
+        "merchant": _named(people.merchant, c.MERCHANTS),
+        "preapproved": pa.array(people.preapproved, mask=people.preapproved < 0),
         "has_rent": pa.array(people.rent > 0),
         "digital_bias": pa.array(np.round(people.digital_bias, 4)),
         "takes_over_on": _days(people.takes_over),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -12,10 +13,11 @@ from features.catalogue import FEATURES, GROUPS, LABELS, SEGMENTATIONS, SOURCES
 from features.spec import LONGEST_WINDOW, PURPOSES, Empty, digest_of
 from features.spine import CUSTOMER_ATTRIBUTES
 from jobs.models.catalogue import MODELS
+from tests.house.definitions import ANSWERED_BY, ASKED_FOR
 
 FUNCTIONS = {
     "case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "nullif", "coalesce", "greatest", "least", "ln", "cast", "as", "int", "bigint",
-    "round", "floor", "false", "true", "datediff", "months_between", "between", "sqrt", "dayofmonth", "date_sub",
+    "round", "floor", "false", "true", "datediff", "months_between", "between", "sqrt", "dayofmonth", "date_sub", "exp",
 }  # fmt: skip
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -29,6 +31,13 @@ def words(sql: str) -> set[str]:
 def test_there_are_enough_features_in_enough_groups():
     assert len(FEATURES) >= 60
     assert len(GROUPS) >= 8
+
+
+def test_every_definition_is_answered():
+    assert list(ANSWERED_BY) == [f"{letter}{number}" for letter, count in ASKED_FOR.items() for number in range(1, count + 1)]
+    assert len(ANSWERED_BY) == 136
+    assert not {known: name for known, name in ANSWERED_BY.items() if not any(fnmatchcase(feature, name) for feature in FEATURES)}
+    assert len(set(ANSWERED_BY.values())) == len(ANSWERED_BY), "no feature answers two questions"
 
 
 def test_names_are_unique_and_plain():
@@ -73,7 +82,7 @@ def test_windows_fit_into_what_the_engine_sees():
 
 
 def test_what_the_bank_must_not_use_for_marketing_is_not_permitted_there():
-    risky = [name for name in FEATURES if name.startswith("credit__") or name == "tenure__kyc_risk"]
+    risky = [name for name in FEATURES if name.startswith(("credit__", "early_warning__", "merchant__")) or name == "tenure__kyc_risk"]
     assert risky
     assert not [name for name in risky if "marketing" in FEATURES[name][1].purposes]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 from pyspark.sql import functions as F
 
@@ -20,19 +21,19 @@ from tests.fixtures.bank import CONTRACTS, Bank
 
 PUBLISHED = [JAN_28, JAN_29, JAN_30, JAN_31] = [date(2026, 1, day) for day in (28, 29, 30, 31)]
 TONIGHT, TOMORROW = date(2026, 2, 1), date(2026, 2, 2)
-# 5 will have been merged into 6, 7 will have left; nothing is ever corrected of 8.
+# 5 will have been merged into 6, 7 will have left; nothing is ever corrected of 8 but with how many it lives.
 GIVEN = {
-    "customers": "customer_key\n1\n2\n3\n4\n5\n6\n7\n8",
+    "customers": "customer_key | household_key\n1 | -\n2 | -\n3 | -\n4 | -\n5 | -\n6 | -\n7 | 70\n8 | 70",
     "accounts": """
-        account_key | product_code
-        1           |
-        2           |
-        3           |
-        4           | T12
-        5           |
-        6           |
-        8           |
-        9           | L01
+        account_key | product_code | matures_on
+        1           |              | -
+        2           |              | -
+        3           |              | -
+        4           | T12          | 2026-02-28
+        5           |              | -
+        6           |              | -
+        8           |              | -
+        9           | L01          | -
     """,
     "account_parties": "account_key | customer_key\n1 | 1\n2 | 2\n3 | 3\n4 | 4\n5 | 5\n6 | 6\n8 | 8\n9 | 4",
     "products": "product_code | family | is_asset\nD01 | demand | true\nT12 | term | true\nL01 | consumer_loan | false",
@@ -113,9 +114,16 @@ def expect_a_rebuild(context, dates) -> None:
 
 def spent_until(day: date, settings: Settings, *, revision: Published) -> dict[int, int]:
     """By customer, 30 days; read without Spark."""
-    name = "activity__out_sum_30d"
+    return {customer: int(value) for customer, value in told_on(day, settings, "activity__out_sum_30d", revision).items()}
+
+
+def households(day: date, settings: Settings, *, revision: Published) -> dict[int, int | None]:
+    return told_on(day, settings, "tenure__household_size", revision)
+
+
+def told_on(day: date, settings: Settings, name: str, revision: Published) -> dict[int, Any]:
     rows = FeatureStore(settings).read(day, purpose="risk", features=[name], revision=revision).arrow.to_pylist()
-    return {row["customer_key"]: int(row[name]) for row in rows}
+    return {row["customer_key"]: row[name] for row in rows}
 
 
 def test_late_facts_are_corrected_as_by_a_rebuild(context_for, settings: Settings) -> None:
@@ -143,6 +151,10 @@ def test_late_facts_are_corrected_as_by_a_rebuild(context_for, settings: Setting
     assert sorted(map(tuple, revised)) == sorted([(who, day) for who in (2, 3) for day in (JAN_29, JAN_30, JAN_31)] + on_two_days)
     assert report.rows["features.activity_v1 earlier dates revised"] == 10
     assert {count for name, count in report.rows.items() if name.endswith("earlier dates withdrawn")} == {5}
+
+    # 7 has left the household of 8.
+    assert households(JAN_29, settings, revision="first")[8] == 2
+    assert households(JAN_29, settings, revision="corrected")[8] == households(TONIGHT, settings, revision="corrected")[8] == 1
 
     # Both are readable: as first published, and as corrected.
     assert spent_until(JAN_30, settings, revision="first") == {1: 10, 2: 20, 3: 30, 4: 0, 5: 50, 6: 0, 7: 0, 8: 80}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from features import spine, tiles, windows
-from features.sources.balance import BALANCE, LEVELS
+from features.sources.balance import BALANCE
 from features.sources.transaction import TRANSACTION
 from features.spec import LONGEST_WINDOW
 
@@ -26,9 +26,9 @@ DAYS = [FIRST + timedelta(days=offset) for offset in range(900)]  # two ends of 
 WINDOWS = (7, 30, 90, 365)
 EVENT_DDL = (
     "customer_key bigint, business_date date, direction string, type string, amount_base_minor bigint, is_customer_initiated boolean, local_hour int, "
-    "channel string, mcc_group string, counterparty_bank string, is_cross_border boolean"
+    "channel string, mcc_group string, counterparty_bank string, is_cross_border boolean, counterparty_key bigint"
 )
-LEVEL_DDL = "customer_key bigint, business_date date, " + ", ".join(f"{name} bigint" for name in LEVELS)
+LEVEL_DDL = "customer_key bigint, business_date date, " + ", ".join(f"{column.name} bigint" for column in BALANCE.columns)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def taken(
 
 def compare_events(spark: SparkSession, events: Sequence[Event], mergers: Sequence[Any], dates: Sequence[date]) -> None:
     rows = [
-        (e.customer, e.day, "out" if e.is_out else "in", "transfer", e.minor, e.is_initiated, e.hour, None, None, None, False)
+        (e.customer, e.day, "out" if e.is_out else "in", "transfer", e.minor, e.is_initiated, e.hour, None, None, None, False, None)
         for e in events
     ]
     day_tiles = tiles.transaction_tiles(spark.createDataFrame(rows, EVENT_DDL))
@@ -159,7 +159,7 @@ def compare_events(spark: SparkSession, events: Sequence[Event], mergers: Sequen
 
 
 def compare_balances(spark: SparkSession, changes: Sequence[Change], mergers: Sequence[Any], dates: Sequence[date]) -> None:
-    rows = [(change.customer, change.day, change.minor, *([0] * (len(LEVELS) - 1))) for change in changes]
+    rows = [(change.customer, change.day, change.minor, *([0] * (len(BALANCE.columns) - 1))) for change in changes]
     day_tiles = spark.createDataFrame(rows, LEVEL_DDL)
     expected = naive(changes, mergers, dates, naive_balances)
     # What was before the longest window may come as one tile.

@@ -151,3 +151,48 @@ def test_a_fortune_counts_up_to_thirty_million(one):
         2026-01-10    | 30000000
     """)  # fmt: skip
     assert (row["aum_cv_90d"], row["aum_eod"]) == (0, 30_000_000)
+
+
+def test_term_deposits_that_mature_within_thirty_days(bank):
+    rows = bank(accounts="""
+        account_key | product_code | matures_on | closed_on  | status | valid_from | valid_to
+        1           | D01          | 2026-02-20 | -          |        | 2025-02-20 | -
+        2           | T12          | 2026-02-20 | -          |        | 2025-02-20 | 2026-02-20
+        2           | T12          | 2026-02-20 | 2026-02-20 | closed | 2026-02-20 | -
+        3           | T12          | 2026-02-25 | -          |        | 2025-02-25 | 2026-02-25
+        3           | T12          | 2027-02-25 | -          |        | 2026-02-25 | -
+        4           | T12          | 2026-09-01 | -          |        | 2025-09-01 | -
+    """, balances="""
+        account_key | business_date | balance
+        1           | 2025-12-31    | 1
+        2           | 2025-12-31    | 3000
+        2           | 2026-02-10    | 3100
+        2           | 2026-02-20    | 0
+        3           | 2025-12-31    | 500
+        4           | 2025-12-31    | 7000
+    """).features("balances", "2026-01-20", "2026-01-21", "2026-01-26", "2026-02-10", "2026-02-19", "2026-02-20", "2026-02-24", "2026-02-25")  # fmt: skip
+    # 2 matures 30 days after 21 January, 3 thirty days after the 26th; on its day 2 has been paid out, and 3 runs for another year.
+    assert [row["term_maturing_30d"] for row in rows.values()] == [0, 3000, 3500, 3600, 3600, 500, 500, 0]
+
+
+def test_how_many_terms_are_rolled_over(bank):
+    rows = bank(accounts="""
+        account_key | product_code | matures_on | closed_on  | status | valid_from | valid_to
+        1           | T12          | 2025-06-10 | -          |        | 2025-03-10 | 2025-06-10
+        1           | T12          | 2025-09-10 | -          |        | 2025-06-10 | 2025-09-12
+        1           | T12          | 2025-12-10 | -          |        | 2025-09-12 | 2025-12-10
+        1           | T12          | 2025-12-10 | 2025-12-10 | closed | 2025-12-10 | -
+        2           | T12          | 2026-05-01 | -          |        | 2025-05-01 | 2025-12-01
+        2           | T12          | 2026-05-01 | 2025-12-01 | closed | 2025-12-01 | -
+        3           | T12          | 2026-03-01 | -          |        | 2025-04-01 | 2025-07-01
+        3           | T12          | 2027-03-01 | -          |        | 2025-07-01 | -
+    """, balances="""
+        account_key | business_date | balance
+        1           | 2025-03-10    | 1000
+        1           | 2025-12-10    | 0
+        2           | 2025-05-01    | 1000
+        3           | 2025-05-01    | 1000
+    """).features("balances", "2025-06-09", "2025-06-10", "2026-01-31", "2026-06-10")  # fmt: skip
+    # 1: rolled over on 10 June, on 12 September two days late, paid out on 10 December. 2 was broken, 3 was prolonged before it ended.
+    # On 10 June 2026 the first of them lies 365 days back.
+    assert [row["term_rollover_share_365d"] for row in rows.values()] == [None, 1, pytest.approx(2 / 3), pytest.approx(1 / 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from math import exp
 
 import pytest
 
@@ -54,3 +55,59 @@ def test_who_did_nothing_gives_no_warning(one):
         None,
         None,
     )
+
+
+def test_counterparties_that_are_new(one):
+    row = one("early_warning", "2026-01-31", transactions="""
+        business_date | direction | type           | counterparty_key
+        2025-08-05    | out       | transfer       | 100
+        2025-08-04    | out       | transfer       | 200
+        2026-01-02    | out       | transfer       | 100
+        2026-01-10    | in        | transfer       | 200
+        2026-01-20    | out       | standing_order | 301
+        2026-01-20    | out       | standing_order | 301
+        2026-01-21    | out       | purchase       | 400
+        2026-01-22    | out       | transfer       | -
+    """)  # fmt: skip
+    # Counterparties of transfers in 30 days: 100, 200, 301. 100 was there 179 days ago; 200 was, too, but 180 days ago.
+    assert row["new_counterparty_share"] == pytest.approx(2 / 3)
+
+
+def test_counterparties_that_share_a_bucket_are_taken_for_one(one):
+    row = one("early_warning", "2026-01-31", transactions="""
+        business_date | type     | counterparty_key
+        2025-12-01    | transfer | -152
+        2026-01-10    | transfer | 352
+        2026-01-20    | transfer | 101
+    """)  # fmt: skip
+    # 252 buckets: 352 falls where -152 did, 100; 101 beside it.
+    assert row["new_counterparty_share"] == 1 / 2
+
+
+def chance(log_odds):
+    return 1 / (1 + exp(-log_odds))
+
+
+def test_the_chance_of_default_and_how_it_has_changed(bank):
+    rows = bank(customers="customer_key\n1\n2\n3\n4", credit_accounts="""
+        customer_key | credit_account_id | kind | business_date | limit | owed | days_past_due | status
+        1            | L1                | loan | 2025-03-01    | 5000  | 4000 | 0             |
+        1            | L1                | loan | 2026-01-01    | 5000  | 4000 | 31            |
+        1            | L1                | loan | 2026-01-20    | 5000  | 4000 | 5             |
+        2            | K2                | card | 2025-03-01    | 1000  | 200  | 0             |
+        2            | K2                | card | 2025-10-01    | 1000  | 300  | 2             |
+        2            | K2                | card | 2025-11-02    | 1000  | 300  | 0             |
+        3            | L3                | loan | 2025-12-01    | 5000  | 4000 | 0             |
+        4            | L4                | loan | 2025-03-01    | 5000  | 4000 | 65            |
+        4            | L4                | loan | 2025-12-15    | 5000  | 4000 | 95            | default
+    """).features("early_warning", "2025-12-02", "2026-01-31")  # fmt: skip
+    told = {customer: (row["pd_12m"], row["pd_delta_90d"]) for (customer, day), row in rows.items() if day == "2026-01-31"}
+    # 90 days before 31 January is 2 November. -5.3, .5 with a loan, .2 from 30 % of the limit, 1.4 if ever past due in 90 days, and by days
+    # past due now: 2.1, from 30 days 4.2, from 60 days 5.5.
+    assert told[1] == (pytest.approx(chance(-5.3 + 0.5 + 1.4 + 2.1)), pytest.approx(chance(-5.3 + 0.5 + 1.4 + 2.1) - chance(-5.3 + 0.5)))
+    # Past due until 1 November, which is the 91st day back; on 2 November it was one of the last 90 days.
+    assert told[2] == (pytest.approx(chance(-5.3 + 0.2)), pytest.approx(chance(-5.3 + 0.2) - chance(-5.3 + 0.2 + 1.4)))
+    assert told[3] == (pytest.approx(chance(-5.3 + 0.5)), None)  # had no contract then
+    assert told[4] == (1, pytest.approx(1 - chance(-5.3 + 0.5 + 1.4 + 5.5)))
+    # What is told of the past is what was told then: of 2 December on its day, and of a date 90 days after it.
+    assert rows[2, "2025-12-02"]["pd_12m"] == pytest.approx(chance(-5.3 + 0.2 + 1.4))

@@ -13,17 +13,17 @@ from tests.fixtures.bank import Bank
 DAY = date(2026, 1, 31)
 # Purchases on every weekday, in every category, some of them new, at every hour of six.
 PURCHASES = "\n".join(
-    f"1 | {DAY - timedelta(days=back)} | out | purchase | {20 + 37 * back} | {group} | {hour} | true | app | true | -"
+    f"1 | {DAY - timedelta(days=back)} | out | purchase | {20 + 37 * back} | {group} | {hour} | true | app | true | - | -"
     for back, (group, hour) in enumerate(zip(MCC_GROUPS, (1, 5, 9, 13, 17, 21, 2, 6, 10, 14, 18, 22, 3, 7, 11), strict=True), start=1)
 )
 # Weeks that differ.
-FLOWS = "\n".join(f"3 | {DAY - timedelta(days=7 * week)} | in | transfer | {1 + week} | - | - | true | app | | -" for week in range(26))
+FLOWS = "\n".join(f"3 | {DAY - timedelta(days=7 * week)} | in | transfer | {1 + week} | - | - | true | app | | - | -" for week in range(26))
 EVERYTHING = {
     "customers": """
-        customer_key | opened_on  | birth_date | kyc_risk | acquisition_channel | occupation | region | is_employee
-        1            | 2020-01-01 | 1990-05-05 | 2        | branch              | clerk      | 杭州   | true
-        2            | 2020-01-01 | -          | -        | -                   | -          | -      | -
-        3            | 2020-01-01 | -          | -        | -                   | -          | -      | -
+        customer_key | opened_on  | birth_date | kyc_risk | acquisition_channel | occupation | region | is_employee | household_key | preapproved_limit_minor
+        1            | 2020-01-01 | 1990-05-05 | 2        | branch              | clerk      | 杭州   | true        | 7             | -
+        2            | 2020-01-01 | -          | -        | -                   | -          | -      | -           | 7             | 5000000
+        3            | 2020-01-01 | -          | -        | -                   | -          | -      | -           | -             | -
     """,
     "products": """
         product_code | family        | is_asset
@@ -36,18 +36,20 @@ EVERYTHING = {
         M01          | mortgage      | false
     """,
     "accounts": """
-        account_key | product_code | currency | opened_on  | closed_on  | matures_on | opening_channel | status
-        1           | D01          | CNY      | 2020-01-01 | -          | -          | branch          |
-        2           | T12          | USD      | 2025-12-20 | -          | 2026-02-20 | app             |
-        3           | R12          | CNY      | 2025-06-10 | -          | 2026-06-10 | app             |
-        4           | W01          | CNY      | 2025-06-10 | -          | -          | app             |
-        5           | C01          | CNY      | 2020-01-01 | -          | -          | app             |
-        6           | L01          | CNY      | 2020-01-01 | -          | -          | app             |
-        7           | M01          | CNY      | 2020-01-01 | -          | -          | app             |
-        8           | D01          | CNY      | 2020-01-01 | 2026-01-10 | -          | app             | closed
-        9           | D01          | CNY      | 2020-01-01 | -          | -          | app             |
+        account_key | product_code | currency | opened_on  | closed_on  | matures_on | opening_channel | status | valid_from | valid_to
+        1           | D01          | CNY      | 2020-01-01 | -          | -          | branch          |        | 2020-01-01 | -
+        2           | T12          | USD      | 2025-12-20 | -          | 2026-02-20 | app             |        | 2020-01-01 | -
+        3           | R12          | CNY      | 2025-06-10 | -          | 2026-06-10 | app             |        | 2020-01-01 | -
+        4           | W01          | CNY      | 2025-06-10 | -          | -          | app             |        | 2020-01-01 | -
+        5           | C01          | CNY      | 2020-01-01 | -          | -          | app             |        | 2020-01-01 | -
+        6           | L01          | CNY      | 2020-01-01 | -          | -          | app             |        | 2020-01-01 | -
+        7           | M01          | CNY      | 2020-01-01 | -          | -          | app             |        | 2020-01-01 | -
+        8           | D01          | CNY      | 2020-01-01 | 2026-01-10 | -          | app             | closed | 2020-01-01 | -
+        9           | D01          | CNY      | 2020-01-01 | -          | -          | app             |        | 2020-01-01 | -
+        10          | T12          | CNY      | 2024-11-01 | -          | 2025-11-01 | app             |        | 2024-11-01 | 2025-11-01
+        10          | T12          | CNY      | 2024-11-01 | -          | 2026-11-01 | app             |        | 2025-11-01 | -
     """,
-    "account_parties": "account_key | customer_key\n" + "\n".join(f"{account} | {1 + account // 9}" for account in range(1, 10)),
+    "account_parties": "account_key | customer_key\n" + "\n".join(f"{account} | {2 if account == 9 else 1}" for account in range(1, 11)),
     "rates": """
         kind      | code          | value_ppm
         transfer  | demand        | 20000
@@ -58,23 +60,27 @@ EVERYTHING = {
         unit_cost | app           | 120000
     """,
     "transactions": f"""
-        customer_key | business_date | direction | type            | amount | mcc_group | local_hour | is_customer_initiated | channel | is_cross_border | counterparty_bank
-        1            | 2025-08-15    | out       | purchase        | 30     | grocery   | 12         | true                  | app     | true            | -
-        1            | 2026-01-30    | out       | cash_withdrawal | 500    | -         | 12         | true                  | atm     |                 | -
-        1            | 2026-01-29    | in        | cash_deposit    | 45000  | -         | 12         | true                  | branch  |                 | -
-        1            | 2025-12-15    | in        | salary          | 9000   | -         | -          | false                 | -       |                 | -
-        1            | 2026-01-15    | in        | salary          | 12000  | -         | -          | false                 | -       |                 | -
-        1            | 2026-01-20    | out       | transfer        | 4000   | -         | 12         | true                  | app     |                 | CMB
-        1            | 2026-01-21    | in        | transfer        | 2000   | -         | 12         | true                  | app     |                 | -
-        1            | 2026-01-22    | out       | wealth_buy      | 5000   | -         | 12         | true                  | app     |                 | -
-        1            | 2026-01-22    | out       | fee             | 30     | -         | -          | false                 | -       |                 | -
-        1            | 2026-01-05    | out       | rent            | 3000   | -         | 12         | true                  | app     |                 | -
-        1            | 2026-01-05    | out       | utility         | 300    | -         | 12         | true                  | app     |                 | -
-        1            | 2026-01-05    | out       | insurance       | 300    | -         | 12         | true                  | app     |                 | -
-        1            | 2026-01-05    | out       | tuition         | 300    | -         | 12         | true                  | app     |                 | -
-        3            | 2026-01-05    | out       | rent            | 3000   | -         | 12         | true                  | app     |                 | -
+        customer_key | business_date | direction | type            | amount | mcc_group | local_hour | is_customer_initiated | channel | is_cross_border | counterparty_bank | counterparty_key
+        1            | 2025-08-15    | out       | purchase        | 30     | grocery   | 12         | true                  | app     | true            | -                 | -
+        1            | 2026-01-30    | out       | cash_withdrawal | 500    | -         | 12         | true                  | atm     |                 | -                 | -
+        1            | 2026-01-29    | in        | cash_deposit    | 45000  | -         | 12         | true                  | branch  |                 | -                 | -
+        1            | 2025-12-15    | in        | salary          | 9000   | -         | -          | false                 | -       |                 | -                 | -
+        1            | 2026-01-15    | in        | salary          | 12000  | -         | -          | false                 | -       |                 | -                 | -
+        1            | 2026-01-20    | out       | transfer        | 4000   | -         | 12         | true                  | app     |                 | CMB               | -
+        1            | 2026-01-21    | in        | transfer        | 2000   | -         | 12         | true                  | app     |                 | -                 | 5
+        1            | 2026-01-22    | out       | wealth_buy      | 5000   | -         | 12         | true                  | app     |                 | -                 | -
+        1            | 2026-01-22    | out       | fee             | 30     | -         | -          | false                 | -       |                 | -                 | -
+        1            | 2026-01-05    | out       | rent            | 3000   | -         | 12         | true                  | app     |                 | -                 | -
+        1            | 2026-01-05    | out       | utility         | 300    | -         | 12         | true                  | app     |                 | -                 | -
+        1            | 2026-01-05    | out       | insurance       | 300    | -         | 12         | true                  | app     |                 | -                 | -
+        1            | 2026-01-05    | out       | tuition         | 300    | -         | 12         | true                  | app     |                 | -                 | -
+        3            | 2026-01-05    | out       | rent            | 3000   | -         | 12         | true                  | app     |                 | -                 | -
         {PURCHASES}
         {FLOWS}
+        3            | 2026-01-05    | in        | settlement      | 200    | -         | 21         | false                 | -       |                 | -                 | 9
+        3            | 2026-01-06    | in        | settlement      | 350.5  | -         | 2          | false                 | -       |                 | -                 | 9
+        3            | 2025-11-20    | in        | settlement      | 100    | -         | 21         | false                 | -       |                 | -                 | 9
+        3            | 2026-01-07    | out       | settlement      | 50     | -         | 10         | false                 | -       |                 | -                 | 9
     """,
     "balances": """
         account_key | customer_key | business_date | balance
@@ -85,6 +91,7 @@ EVERYTHING = {
         3           | 1            | 2025-12-20    | 3000
         4           | 1            | 2025-12-20    | 3000
         9           | 2            | 2025-01-01    | 5
+        10          | 1            | 2025-01-01    | 8000
     """,
     "channel_events": """
         business_date | channel     | event_type    | function

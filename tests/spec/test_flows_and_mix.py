@@ -130,3 +130,30 @@ def test_the_day_of_the_salary_and_how_it_varies(one):
     """)  # fmt: skip
     assert row["income_day"] == 15
     assert row["income_cv_365d"] == pytest.approx(pstdev([9000, 9000, 12000]) / 10000)
+
+
+def test_purchases_by_category(one):
+    row = one("spend_mix", "2026-01-31", transactions="""
+        business_date | type     | amount | mcc_group | is_cross_border
+        2026-01-02    | purchase | 10.50  | fuel      |
+        2026-01-03    | purchase | 20     | fuel      |
+        2026-01-04    | purchase | 30     | beauty    | true
+        2026-01-05    | transfer | 99     | -         | true
+    """)  # fmt: skip
+    assert (row["fuel_count_90d"], row["fuel_sum_90d"], row["fuel_share_90d"]) == (2, 30.5, pytest.approx(2 / 3))
+    assert (row["beauty_count_90d"], row["beauty_sum_90d"], row["home_count_90d"], row["home_sum_90d"]) == (1, 30, 0, 0)
+    assert row["cross_border_share_90d"] == 2 / 4
+
+
+def test_the_mean_salary_and_what_others_send(one):
+    row = one("cash_flow", "2026-01-31", transactions="""
+        business_date | direction | type     | amount | counterparty_key
+        2026-01-15    | in        | salary   | 9000   | 1
+        2025-08-15    | in        | salary   | 12000  | 1
+        2025-08-04    | in        | salary   | 99999  | 1
+        2026-01-20    | in        | transfer | 600    | 2
+        2026-01-21    | in        | transfer | 2400   | -
+    """)  # fmt: skip
+    assert row["income_mean_180d"] == 10500  # 4 August lies 180 days back
+    # Of 9,000 + 600 + 2,400 in 90 days; 2,400 come from an own account, which is no counterparty.
+    assert (row["p2p_in_share_90d"], row["transfer_in_share_90d"]) == (600 / 12000, 3000 / 12000)

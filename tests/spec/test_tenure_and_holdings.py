@@ -64,3 +64,28 @@ def test_what_is_jointly_held_or_not_yet_opened_does_not_count(one):
         3           | 2026-02-01
     """)  # fmt: skip
     assert (row["account_count"], row["product_count"], row["last_opening_days"], row["online_opened_share"]) == (0, 0, None, None)
+
+
+def test_customers_of_one_household(bank):
+    rows = bank(customers="""
+        customer_key | household_key | opened_on  | status | closed_on  | valid_from | valid_to
+        1            | 7             | 2020-01-01 | active | -          | 2020-01-01 | -
+        2            | 7             | 2026-01-10 | active | -          | 2026-01-10 | -
+        3            | 7             | 2020-01-01 | active | -          | 2020-01-01 | 2026-01-20
+        3            | 7             | 2020-01-01 | closed | 2026-01-20 | 2026-01-20 | -
+        4            | 8             | 2020-01-01 | active | -          | 2020-01-01 | -
+        5            | -             | 2020-01-01 | active | -          | 2020-01-01 | -
+    """).features("tenure", "2026-01-09", "2026-01-10", "2026-01-20")  # fmt: skip
+    # 2 joins 1 and 3 on the 10th, 3 has left on the 20th; 4 lives alone, of 5 nothing is known.
+    assert {key: row["household_size"] for key, row in rows.items()} == {
+        (1, "2026-01-09"): 2, (1, "2026-01-10"): 3, (1, "2026-01-20"): 2, (2, "2026-01-10"): 3, (2, "2026-01-20"): 2,
+        (3, "2026-01-09"): 2, (3, "2026-01-10"): 3, **{(4, f"2026-01-{day}"): 1 for day in ("09", "10", "20")},
+        **{(5, f"2026-01-{day}"): None for day in ("09", "10", "20")},
+    }  # fmt: skip
+
+
+def test_of_some_customers_households_are_counted_whole(bank):
+    given = bank(customers="customer_key | household_key\n1 | 7\n2 | 7\n3 | -")
+    asked = given.spark.createDataFrame([(1,), (3,)], "customer_key bigint")
+    of_some = given.core.of(asked).spine(given.spark.sql("select date'2026-01-31' as as_of_date"))
+    assert sorted((row["customer_key"], row["customer_household_size"]) for row in of_some.collect()) == [(1, 2), (3, None)]

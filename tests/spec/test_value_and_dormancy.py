@@ -96,3 +96,17 @@ def test_the_return_on_the_equity_that_debt_binds(one):
     # 70 days of 20,000 are a mean of 20,000 × 70 / 365 over the year; 6 % of it is bound. Margin: 140 less 70 lost.
     assert row["raroc"] == pytest.approx(70 / (0.06 * 20000 * 70 / 365))
     assert one("value", "2025-12-31")["raroc"] is None
+
+
+def test_a_limit_offered_and_not_used(bank):
+    rows = bank(customers="""
+        customer_key | preapproved_limit_minor | valid_from | valid_to
+        1            | -                       | 2020-01-01 | 2026-01-20
+        1            | 5000000                 | 2026-01-20 | -
+        2            | 5000000                 | 2020-01-01 | -
+    """, credit_accounts="""
+        customer_key | kind | business_date | owed
+        2            | loan | 2026-01-25    | 100
+    """).features("dormancy", "2026-01-19", "2026-01-20", "2026-01-31")  # fmt: skip
+    # 1 is offered a loan on the 20th and draws none; 2 draws one on the 25th.
+    assert [row["preapproved_not_used"] for row in rows.values()] == [0, 1, 1, 1, 1, 0]

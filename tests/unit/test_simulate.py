@@ -420,6 +420,32 @@ def test_the_dormant_do_nothing_and_their_accounts_say_so(town: Path) -> None:
     assert {customer for customer in asleep if truth[customer]["dormant_since"] < date(2023, 2, 1)} <= dormant
 
 
+def test_merchants_are_settled_and_some_turn_cards_into_cash(town: Path) -> None:
+    truth, owner = truth_of(town), owners_of(town)
+    settled: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    back = 0
+    for _, row in rows_of(town, "transactions"):
+        if row["txn_type"] == "settlement" and row["direction"] == "C":
+            settled[owner[row["acct_no"]]].append((row["posted_at"][11:13] < "06", Decimal(row["amount"]) % 100 == 0))
+        back += row["txn_type"] == "settlement" and row["direction"] == "D"
+    kinds = {customer: truth[customer]["merchant"] for customer in settled}
+    assert set(kinds.values()) == {"honest", "cash_out"}
+    odd = {customer: float(np.mean([night or is_round for night, is_round in rows])) for customer, rows in settled.items()}
+    assert all((odd[customer] > 0.9) == (kind == "cash_out") for customer, kind in kinds.items())
+    count = sum(map(len, settled.values()))
+    assert 0.01 < back / count < 0.1
+    assert 0.002 < (count + back) / sum(1 for _ in rows_of(town, "transactions")) <= 0.02
+
+
+def test_a_limit_is_offered_to_who_has_been_a_customer_for_half_a_year(town: Path) -> None:
+    offered = {customer for customer, row in truth_of(town).items() if row["preapproved"] is not None}
+    told = [(day, row) for day, row in rows_of(town, "customers") if row["preapproved_limit"] is not None]
+    assert told
+    assert {row["cust_no"] for _, row in told} <= offered
+    assert all((day - date.fromisoformat(row["open_date"])).days >= 180 and int(row["preapproved_limit"]) > 0 for day, row in told)
+    assert any((day - date.fromisoformat(row["open_date"])).days == 180 for day, row in told)
+
+
 def test_customers_move_from_the_branch_to_the_app() -> None:
     days = months_between(date(2020, 1, 1), END)
     people = draw_population(generator(seed=3, block=0, purpose=0), first_customer=0, size=500, start=days[0].first, end=days[-1].last)
