@@ -1,5 +1,6 @@
 """States as one array of integers per customer: the sums, bits and levels in the order of the layout, then the stairs.
 
+Most of a state is 0: it begins with a bit for each integer, and those that are 0 are left out.
 Whose state tells nothing packs to an empty array, and an empty array is the state of who has none.
 """
 
@@ -28,15 +29,21 @@ def pack(layout: Layout, state: State, customers: int) -> pa.ListArray:
         *(state.levels[key][None] for key in layout.levels), *(state.month_ends[column] for column in layout.month_ends),
         *(state.since[key][None] for key in layout.since),
     ]  # fmt: skip
-    fixed = np.concatenate(blocks).T
+    fixed = np.ascontiguousarray(np.concatenate(blocks).T)
+    is_told = np.zeros((customers, 64 * _index_words(layout)), dtype=bool)
+    is_told[:, : fixed.shape[1]] = fixed != 0
+    index, told = _words(is_told).T, is_told.sum(axis=1)
     stairs = [state.stairs[stair] for stair, _ in layout.stairs]
     counts = [np.bincount(steps.customer, minlength=customers) for steps in stairs]
-    has_any = fixed.any(axis=1) | (sum(counts, np.zeros(customers, dtype=np.int64)) > 0)
-    lengths = np.where(has_any, fixed.shape[1] + sum((1 + 2 * count for count in counts), np.zeros(customers, dtype=np.int64)), 0)
+    none = np.zeros(customers, dtype=np.int64)
+    has_any = (told > 0) | (sum(counts, none) > 0)
+    lengths = np.where(has_any, index.shape[1] + told + sum((1 + 2 * count for count in counts), none), 0)
     offsets = np.append(0, np.cumsum(lengths))
     values = np.zeros(offsets[-1], dtype=np.int64)
-    values[offsets[:-1][has_any][:, None] + np.arange(fixed.shape[1])] = fixed[has_any]
-    place = offsets[:-1] + fixed.shape[1]
+    values[offsets[:-1][has_any][:, None] + np.arange(index.shape[1])] = index[has_any]
+    place = offsets[:-1] + index.shape[1]
+    values[np.repeat(place, told) + _nth(told)] = fixed[fixed != 0]
+    place = place + told
     for steps, count in zip(stairs, counts, strict=True):
         values[place[has_any]] = count[has_any]
         at = (place + 1)[steps.customer] + 2 * _nth(count)
@@ -46,20 +53,24 @@ def pack(layout: Layout, state: State, customers: int) -> pa.ListArray:
 
 
 def unpack(layout: Layout, arrays: pa.ListArray, as_of: int) -> State:
-    """The state of the arrays' customers as of the day that they were packed for; none of them may be empty or null."""
-    filled = arrays.filter(_lengths(arrays) > 0)
-    who = np.flatnonzero(_lengths(arrays) > 0)
-    offsets, values = filled.offsets.to_numpy(), filled.values.to_numpy()
-    customers, width = len(arrays), width_of(layout)
-    fixed = np.zeros((customers, width), dtype=np.int64)
-    fixed[who] = values[offsets[:-1][:, None] + np.arange(width)]
-    take = _Taken(fixed.T)
+    """The state of the arrays' customers as of the day that they were packed for."""
+    lengths = _lengths(arrays)
+    who, offsets, values = np.flatnonzero(lengths > 0), arrays.offsets.to_numpy(), arrays.values.to_numpy()
+    place, size = offsets[:-1][who], _index_words(layout)
+    is_told = _bits(values[place[:, None] + np.arange(size)].T)[:, : width_of(layout)]
+    told = is_told.sum(axis=1)
+    place = place + size
+    filled = np.zeros(is_told.shape, dtype=np.int64)
+    filled[is_told] = values[np.repeat(place, told) + _nth(told)]
+    fixed = np.zeros((len(arrays), width_of(layout)), dtype=np.int64)
+    fixed[who] = filled
+    take = _Taken(np.ascontiguousarray(fixed.T))
     sums = {amount: take(len(borders) - 1) for amount, borders in layout.amounts}
     days = {column: _bits(take(WORDS)) for column in layout.days}
     levels = {key: take(1)[0] for key in layout.levels}
     month_ends = {column: take(MONTH_ENDS) for column in layout.month_ends}
     since = {key: take(1)[0] for key in layout.since}
-    place, stairs = offsets[:-1] + width, {}
+    place, stairs = place + told, {}
     for stair, _ in layout.stairs:
         count = values[place]
         at = np.repeat(place + 1, count) + 2 * _nth(count)
@@ -72,6 +83,10 @@ def width_of(layout: Layout) -> int:
     """Integers of a state, without its stairs."""
     pieces = sum(len(borders) - 1 for _, borders in layout.amounts)
     return pieces + WORDS * len(layout.days) + len(layout.levels) + MONTH_ENDS * len(layout.month_ends) + len(layout.since)
+
+
+def _index_words(layout: Layout) -> int:
+    return -(-width_of(layout) // 64)
 
 
 class _Taken:
