@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Window
 from pyspark.sql import functions as F
+
+from features import seen
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-CUSTOMER_ATTRIBUTES = (
-    "birth_date", "gender", "opened_on", "region", "occupation", "kyc_risk", "acquisition_channel", "is_employee", "preapproved_limit_minor",
-    "household_size",
-)  # fmt: skip
 # Whom a customer lives with: alone where no household is known.
 HOME = "coalesce(household_key, customer_key)"
 OWNERSHIP_DDL = "merged_key bigint, owner_key bigint, owned_from date, owned_to date"
@@ -103,14 +100,8 @@ def with_households(customers: DataFrame, known: DataFrame) -> DataFrame:
 
 
 def owned(frame: DataFrame, owners: DataFrame | None) -> DataFrame:
-    """`frame` with customer_key its owner, valid for as-of dates in [owned_from, owned_to); null bounds: always.
-
-    Grain: the frame's × ownership. Facts of a merged customer appear once per owner, each for its own as-of dates.
-    """
-    if owners is None:
-        return frame.withColumns({"owned_from": F.lit(None).cast("date"), "owned_to": F.lit(None).cast("date")})
-    joined = frame.join(F.broadcast(owners), on=F.col("customer_key") == F.col("merged_key"), how="left")
-    return joined.withColumn("customer_key", F.coalesce("owner_key", "customer_key")).drop("merged_key", "owner_key")
+    """`frame` with customer_key its owner, valid for as-of dates in [owned_from, owned_to), see features.seen."""
+    return seen.run(f"select * from {seen.owned('{frame}', _name(owners))}", **_given(frame=frame, owners=owners))
 
 
 def is_owned_on(as_of: str = "as_of_date") -> Column:
@@ -124,34 +115,20 @@ def dates_frame(spark: SparkSession, dates: Iterable[date]) -> DataFrame:
     return spark.createDataFrame([(day,) for day in sorted(set(dates))], "as_of_date date")
 
 
-def is_valid_on(as_of: str = "as_of_date") -> Column:
-    """Whether an image of business validity is in force on the as-of date."""
-    return (F.col("valid_from") <= F.col(as_of)) & (F.col("valid_to").isNull() | (F.col("valid_to") > F.col(as_of)))
-
-
 def spine(customers: DataFrame, dates: DataFrame, owners: DataFrame | None = None) -> DataFrame:
-    """Grain: customer_key × as_of_date, every customer open on the date, with `customer_<attribute>` columns.
-
-    `customer_household_size` counts the rows of a household and date, so that `customers` has to hold whole households.
-    customers: images of core.customer. Open: active, opened by then, not closed, not merged into another customer.
-    """
-    is_open = (F.col("status") == "active") & (F.col("opened_on") <= F.col("as_of_date"))
-    is_open &= F.col("closed_on").isNull() | (F.col("closed_on") > F.col("as_of_date"))
-    here = customers.join(F.broadcast(dates), on=is_valid_on() & is_open, how="inner")
-    household = Window.partitionBy(F.expr(HOME), "as_of_date")
-    size = F.when(F.col("household_key").isNotNull(), F.count("*").over(household))
-    return (
-        still_themselves(here, owners)
-        .withColumn("household_size", size)
-        .select("customer_key", "as_of_date", *(F.col(name).alias(f"customer_{name}") for name in CUSTOMER_ATTRIBUTES))
-    )
+    """Grain: customer_key × as_of_date, every customer open on the date, with `customer_<attribute>` columns, see features.seen."""
+    text = seen.spine("{customers}", "{dates}", _name(owners))
+    return seen.run(f"select * from {text}", **_given(customers=customers, dates=dates, owners=owners))
 
 
 def still_themselves(customers: DataFrame, owners: DataFrame | None) -> DataFrame:
     """Those rows of customer_key × as_of_date whose customer has not been merged into another one by then."""
-    return customers if owners is None else customers.join(F.broadcast(owners), on=_is_merged_away(), how="left_anti")
+    return seen.run(f"select * from {seen.themselves('{customers}', _name(owners))}", **_given(customers=customers, owners=owners))
 
 
-def _is_merged_away() -> Column:
-    same = (F.col("customer_key") == F.col("merged_key")) & (F.col("owner_key") != F.col("merged_key"))
-    return same & is_owned_on()
+def _name(owners: DataFrame | None) -> str | None:
+    return None if owners is None else "{owners}"
+
+
+def _given(**frames: DataFrame | None) -> dict[str, DataFrame]:
+    return {name: frame for name, frame in frames.items() if frame is not None}

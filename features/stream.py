@@ -28,6 +28,8 @@ ROW_DDL = "customer_key bigint, owned_from int, owned_to int, source int, day in
 FIRST_DAY, LAST_DAY = -(2**31), 2**31 - 1
 CELLS = 2_000_000
 ROWS = 50_000
+# Most measures look back so far and no further.
+NEAR_DAYS = 90
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +42,67 @@ class Asked:
     wanted: tuple[Wanted, ...]
 
 
-def measured(batches: Iterable[pa.RecordBatch], asked: Sequence[Asked], as_of: Sequence[int]) -> Iterator[pa.RecordBatch]:
-    """Grain: customer_key × as_of_date that sees a row; one column per wanted measure. as_of: days since 1970-01-01.
+def asked_of(source: Source, wanted: Sequence[Wanted]) -> Asked:
+    """What a source is asked for, of the columns that its measures need; those that are asked for beyond NEAR_DAYS come first."""
+    mine = tuple(item for item in wanted if item.source is source)
+    needed = {column.name: False for column in source.columns if any(column in item.tile_columns for item in mine)}
+    for item in mine:
+        needed |= {column.name: True for column in item.tile_columns if item.reach is None or item.reach > NEAR_DAYS}
+    return Asked(source=source, columns=tuple(sorted(needed, key=lambda name: not needed[name])), far=sum(needed.values()), wanted=mine)
+
+
+@dataclass(frozen=True)
+class Everybody:
+    """Every customer is asked for, as of each of these days since 1970-01-01, ascending."""
+
+    days: Integers
+
+    @property
+    def per_customer(self) -> int:
+        return len(self.days)
+
+    def questions(self, _: Integers, since: Integers, until: Integers) -> Questions:
+        """Segments × days, for those days that are the segment's own: [since, until)."""
+        segment, position = np.nonzero((self.days >= since[:, None]) & (self.days < until[:, None]))
+        return Questions(segment, self.days[position])
+
+
+@dataclass(frozen=True)
+class Each:
+    """Customers are asked for as of days of their own; sorted by customer, no pair twice."""
+
+    customer: Integers
+    day: Integers
+
+    @property
+    def per_customer(self) -> int:
+        """On average, rounded up."""
+        return 1 + len(self.day) // (1 + int(np.count_nonzero(np.diff(self.customer))))
+
+    def questions(self, customer: Integers, since: Integers, until: Integers) -> Questions:
+        """As those of `Everybody`, for the pairs of the segments' customers."""
+        first, after = (np.searchsorted(self.customer, customer, side=side) for side in ("left", "right"))
+        segment = np.repeat(np.arange(len(customer)), after - first)
+        day = self.day[np.arange(len(segment)) + np.repeat(first - _before(after - first), after - first)]
+        mine = (day >= since[segment]) & (day < until[segment])
+        return Questions(segment[mine], day[mine])
+
+
+def _before(counts: Integers) -> Integers:
+    """Per segment how many there are in all segments before it."""
+    found: Integers = np.cumsum(counts) - counts
+    return found
+
+
+def measured(batches: Iterable[pa.RecordBatch], asked: Sequence[Asked], as_of: Everybody | Each) -> Iterator[pa.RecordBatch]:
+    """Grain: customer_key × as_of_date that sees a row; one column per wanted measure.
 
     batches: rows of ROW_DDL, sorted by its first five columns; `source` is a position in `asked`. Several of a day are merged.
     """
-    days = np.array(sorted(as_of), dtype=np.int64)
-    width = len(days) * (2 + sum(len(one.wanted) for one in asked))
+    width = as_of.per_customer * (2 + sum(len(one.wanted) for one in asked))
     for rows in whole_customers(batches):
         for part in parts(rows, customers=max(1, CELLS // width)):
-            yield _measured(part, asked, days)
+            yield _measured(part, asked, as_of)
 
 
 def whole_customers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -76,11 +129,11 @@ def parts(rows: pa.RecordBatch, *, customers: int) -> Iterator[pa.RecordBatch]:
         yield rows.slice(int(first), int(after - first))
 
 
-def _measured(rows: pa.RecordBatch, asked: Sequence[Asked], days: Integers) -> pa.RecordBatch:
+def _measured(rows: pa.RecordBatch, asked: Sequence[Asked], as_of: Everybody | Each) -> pa.RecordBatch:
     key, since, until, source, day = (rows.column(name).to_numpy().astype(np.int64) for name in rows.schema.names[:5])
     starts = np.flatnonzero(np.append(True, (np.diff(key) != 0) | (np.diff(since) != 0)))
     segment = np.cumsum(np.append(False, (np.diff(key) != 0) | (np.diff(since) != 0)))
-    questions = _questions(since[starts], until[starts], np.minimum.reduceat(day, starts), days)
+    questions = _seeing(as_of.questions(key[starts], since[starts], until[starts]), np.minimum.reduceat(day, starts))
     columns: dict[str, pa.Array] = {
         "customer_key": pa.array(key[starts][questions.segment]),
         "as_of_date": pa.array(questions.as_of.astype(np.int32)).cast(pa.date32()),
@@ -93,11 +146,10 @@ def _measured(rows: pa.RecordBatch, asked: Sequence[Asked], days: Integers) -> p
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _questions(since: Integers, until: Integers, first_day: Integers, days: Integers) -> Questions:
-    """Segments × as-of days, for those that are the segment's own and see a row."""
-    asked = (days >= since[:, None]) & (days < until[:, None]) & (days >= first_day[:, None])
-    segment, position = np.nonzero(asked)
-    return Questions(segment, days[position])
+def _seeing(questions: Questions, first_day: Integers) -> Questions:
+    """Those questions that see a row of their segment."""
+    sees = questions.as_of >= first_day[questions.segment]
+    return Questions(questions.segment[sees], questions.as_of[sees])
 
 
 def tile_columns(tiles: pa.ListArray, mine: np.ndarray, names: Sequence[str]) -> dict[str, Integers]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from features import margin
+from features import margin, seen
 from features.sources.balance import FAMILIES, LEVELS, MATURING_DAYS, TERMS
 from features.sources.channel import CHANNEL
 from features.sources.credit import CREDIT
@@ -46,8 +46,7 @@ def unit_cost_frame(spark: SparkSession, rates: Sequence[Rate]) -> DataFrame:
 
 def event_tiles(events: DataFrame, source: Source) -> DataFrame:
     """Grain: the source's entity × business_date (with its customer_key); columns of the source's tile."""
-    keys = list(dict.fromkeys([*source.entity, "customer_key", "business_date"]))
-    return events.groupBy(*keys).agg(*(F.expr(f"cast({column.partial} as bigint) as {column.name}") for column in source.columns))
+    return seen.run(f"select * from {seen.day_tiles('{events}', source)}", events=events)
 
 
 def transaction_tiles(transactions: DataFrame) -> DataFrame:
@@ -65,30 +64,19 @@ def channel_tiles(events: DataFrame, unit_costs: DataFrame) -> DataFrame:
 
 def instalment_tiles(instalments: DataFrame, source: Source) -> DataFrame:
     """Grain: customer_key × business_date, of due days and of payment days. instalments: current images."""
-    facts = F.array(
-        F.struct(F.lit(True).alias("is_due"), F.col("due_on").alias("business_date")),
-        F.struct(F.lit(False).alias("is_due"), F.col("paid_on").alias("business_date")),
-    )
-    events = instalments.withColumn("fact", F.explode(facts)).select("*", "fact.*").where("business_date is not null")
-    return event_tiles(events, source)
+    text = seen.day_tiles(seen.instalment_events("{instalments}"), source)
+    return seen.run(f"select * from {text}", instalments=instalments)
 
 
 def credit_tiles(changes: DataFrame, prices: DataFrame) -> DataFrame:
     """Grain: credit_account_id × business_date of change. changes: current images of core.credit_account."""
-    priced = _priced(changes, prices)
-    owed = "case when status = 'closed' then 0 else coalesce(balance_minor, 0) end"
-    rates = {
-        "spread_milli": F.expr(margin.run_rate(owed, "spread_ppm")),
-        "loss_milli": F.expr(margin.run_rate(owed, "loss_ppm")),
-    }
-    return event_tiles(priced.withColumns(rates), CREDIT)
+    text = seen.day_tiles(seen.credit_changes("{changes}", "{prices}"), CREDIT)
+    return seen.run(f"select * from {text}", changes=changes, prices=prices)
 
 
 def _priced(frame: DataFrame, prices: DataFrame) -> DataFrame:
     """`frame` with the prices in force for its product on its business date; null where there are none."""
-    named = prices.withColumnRenamed("product_code", "priced_code")
-    in_force = (F.col("since") <= F.col("business_date")) & (F.col("until").isNull() | (F.col("until") > F.col("business_date")))
-    return frame.join(F.broadcast(named), on=(F.col("product_code") == F.col("priced_code")) & in_force, how="left")
+    return seen.run(f"select * from {seen.priced('{frame}', '{prices}')}", frame=frame, prices=prices)
 
 
 def account_products(accounts: DataFrame, products: DataFrame) -> DataFrame:

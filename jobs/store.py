@@ -16,10 +16,10 @@ from features.spec import PURPOSES
 from jobs.build.wide import KEYS, chosen
 from jobs.context import now
 from jobs.errors import ConfigurationError, InputNotReadyError, UsageError
-from jobs.serving import lake, published, spines, training
+from jobs.serving import computed, lake, published, spines, training
 from jobs.serving.drawn import Drawn
 from jobs.serving.published import Asked
-from jobs.serving.training import FEATURES_OF
+from jobs.serving.training import FEATURES_OF, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,16 +54,17 @@ class FeatureStore:
         """Everybody on a date. Grain: customer_key × as_of_date, in that order; then the features by full name.
 
         as_known_at: as it was known at that instant (with a zone); customers of whom nothing was known then have no row.
-        Raises InputNotReadyError for a date without features, with the nearest that have some; UsageError for names and purposes.
+        A date that is not stored is computed from day tiles, as is known now: neither as first published nor as known at a time.
+        Raises InputNotReadyError for a date that can't be computed either, with the nearest that are stored; UsageError for names and purposes.
         """
         day = _day(as_of)
         names = self._names(features, purpose)
         try:
             rows = self._rows(names, Asked(first=day, last=day, published=revision, as_known_at=as_known_at))
-        except InputNotReadyError as error:
-            raise InputNotReadyError(f"No features of [{day}]: {self._nearest(names, day)}") from error
+        except InputNotReadyError:
+            return self._computed(names, day, is_now=revision == "corrected" and as_known_at is None)
         if not len(rows) and as_known_at is None:
-            raise InputNotReadyError(f"No features of [{day}]: {self._nearest(names, day)}")
+            return self._computed(names, day, is_now=revision == "corrected")
         return rows
 
     def history(
@@ -113,26 +114,32 @@ class FeatureStore:
     ) -> TrainingSet:
         """The spine's rows, in their order, with what was known of each: never more than was known of its date.
 
-        spine: an Arrow, pandas, Polars or Spark frame, or a file; see jobs.serving.spines for its columns. Adds features_of (the stored date
+        Of dates that are not stored (and have no stored one of max_age_days before them) features are computed from day tiles, as is known
+        now; the receipt says of how many rows. With as_known_at they are refused: day tiles do not keep what they were.
+
+        spine: an Arrow, pandas, Polars or Spark frame, or a file; see jobs.serving.spines for its columns. Adds features_of (the date
         that the features are of) and the features by full name. max_age_days: how much older than the row's date that may be; 0: the
         date itself. Leaves a receipt in the deployment's folder, from which the set can be drawn again.
-        Raises UsageError for the spine's columns, names and purposes; InputNotReadyError for dates that are not stored, with the rows.
+        Raises UsageError for the spine's columns, names and purposes; InputNotReadyError for dates that are neither stored nor can be computed, with the rows.
         """
         names = self._names(features, purpose)
         taken = spines.taken(spine, sources.load(self._settings.source.mapping), reserved={*names, FEATURES_OF})
-        drawn = training.draw(
-            self._settings, taken, names, purpose=purpose, known_at=as_known_at or now(), max_age_days=max_age_days,
+        wish = Wish(
+            names=names, purpose=purpose, max_age_days=max_age_days, known_at=as_known_at or now(), may_compute=as_known_at is None,
         )  # fmt: skip
-        training.keep(self._settings, taken, drawn.receipt)
+        drawn = training.draw(self._settings, taken, wish)
+        training.keep(self._settings, taken, drawn)
         return drawn
 
     def draw_again(self, receipt: str) -> TrainingSet:
         """The training set of a receipt, equal to what was drawn. Raises UsageError for an unknown one, DataRejectedError when it differs."""
-        first, rows = training.kept(self._settings, receipt)
-        names = self._names(first.features, first.purpose)
+        first, rows, made = training.kept(self._settings, receipt)
         taken = spines.taken(rows, sources.load(self._settings.source.mapping))
-        known_at = datetime.fromisoformat(first.known_at)
-        again = training.draw(self._settings, taken, names, purpose=first.purpose, known_at=known_at, max_age_days=first.max_age_days)
+        wish = Wish(
+            names=self._names(first.features, first.purpose), purpose=first.purpose, max_age_days=first.max_age_days,
+            known_at=datetime.fromisoformat(first.known_at), may_compute=False, kept=made,
+        )  # fmt: skip
+        again = training.draw(self._settings, taken, wish)
         training.expect_the_same(first, again.receipt)
         return again
 
@@ -164,6 +171,13 @@ class FeatureStore:
         # A group may have been published where another was not yet: a row of either is a row.
         joined = f"({parts[0]})" + "".join(f" full join ({part}) using ({', '.join(KEYS)})" for part in parts[1:])
         return _drawn(f"select {', '.join([*KEYS, *names])} from {joined} order by {', '.join(KEYS)}")
+
+    def _computed(self, names: Sequence[str], day: date, *, is_now: bool) -> Drawn:
+        span = computed.answered(self._settings) if is_now else None
+        if span and span[0] <= day <= span[1]:
+            return Drawn(computed.everybody(self._settings, names, day))
+        because = computed.told(self._settings) if is_now else "what is not stored can be told as corrected and as known now only"
+        raise InputNotReadyError(f"No features of [{day}]: {self._nearest(names, day)}; {because}")
 
     def _nearest(self, names: Sequence[str], day: date) -> str:
         """What there is instead, group by group where they differ."""

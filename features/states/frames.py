@@ -11,10 +11,11 @@ from pyspark.sql import functions as F
 
 from expectations.contracts.types import Column, Sensitivity, Table, Write
 from features import stream as rows_of
+from features.seen import tile_value
 from features.spine import owned, with_relatives
 from features.states import stream
 from features.states.layout import layout_of
-from features.windows import EPOCH, tile_value
+from features.windows import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

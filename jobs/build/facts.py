@@ -42,8 +42,14 @@ INPUTS = (
 )  # fmt: skip
 
 OPENING_DAYS = 92
+PRICED_KINDS = ("transfer", "client", "loss", "unit_cost")
 # A bank with customers has transactions in any week; none means that the date was not ingested.
 FRESH_DAYS = 7
+
+
+def opening_of(source: Source, since: date) -> date:
+    """First business date of a source's tiles for as-of dates that see business dates from `since` on."""
+    return since - timedelta(days=OPENING_DAYS) if source is BALANCE else since
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Facts:
 
     def opening(self, source: Source) -> date:
         """First business date of the source's tiles: levels start from an opening one, events do not."""
-        return self.since - timedelta(days=OPENING_DAYS) if source is BALANCE else self.since
+        return opening_of(source, self.since)
 
     def _current(self, table: Table, since: date, until: date | None = None) -> DataFrame:
         frame = tables.current(tables.read_or_empty(self.context, table), table)
@@ -86,7 +92,7 @@ class Facts:
     @cached_property
     def rates(self) -> list[margin.Rate]:
         columns = ("kind", "code", "value_ppm", "valid_from", "valid_to")
-        rows = self._images(core.RATE).where("kind in ('transfer', 'client', 'loss', 'unit_cost')").select(*columns).collect()
+        rows = self._images(core.RATE).where(F.col("kind").isin(*PRICED_KINDS)).select(*columns).collect()
         return [margin.Rate(**row.asDict()) for row in rows]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""`kequn training-set`: draw a training set from stored features, or draw one again from its receipt."""
+"""`kequn training-set`: draw a training set from stored features and from day tiles, or draw one again from its receipt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--features", nargs="+", metavar="NAME", help="full names, groups, or models:/<model>@champion; default: all permitted"
     )
     parser.add_argument("--purpose", choices=PURPOSES, help="what the set is for; features that do not permit it are refused")
-    parser.add_argument("--as-known-at", metavar="INSTANT", help="ISO instant with a zone; default: now")
+    parser.add_argument(
+        "--as-known-at", metavar="INSTANT", help="ISO instant with a zone, for dates that are stored; default: now, for any"
+    )
     parser.add_argument("--max-age-days", type=int, default=0, help="how much older than a row's date its features may be (default 0)")
     parser.add_argument("--receipt", metavar="NUMBER", help="draw the set of this receipt again")
     parser.add_argument("--out", metavar="PATH", required=True, help="a .parquet file, or a folder for a Delta table")

@@ -42,7 +42,19 @@ def relation(settings: Settings, table: Table, columns: Iterable[str], *, first:
     if not paths:
         between = f" of [{first}] to [{last}]" if first or last else ""
         raise InputNotReadyError(f"Table [{table.full_name}] holds nothing{between}; run the job that writes it first")
-    return f"(select {', '.join(columns)} from read_parquet({[*map(str, paths)]}, hive_partitioning = false))"
+    named = ", ".join(f'"{name}"' for name in columns)
+    return f"(select {named} from read_parquet({[*map(str, paths)]}, hive_partitioning = false))"
+
+
+def relation_or_empty(
+    settings: Settings, table: Table, columns: Iterable[str], *, first: date | None = None, last: date | None = None
+) -> str:
+    """Like `relation`, with no rows where the table does not exist yet or holds nothing of these dates."""
+    try:
+        return relation(settings, table, columns, first=first, last=last)
+    except InputNotReadyError:
+        types = {column.name: column.type for column in table.all_columns}
+        return "(select " + ", ".join(f'cast(null as {types[name]}) as "{name}"' for name in columns) + " where false)"
 
 
 def _bounds(files: object, name: str) -> list[date | None]:

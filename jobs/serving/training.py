@@ -1,4 +1,8 @@
-"""Training sets from stored features: a spine's rows with what was known of them, and a receipt to draw them again."""
+"""Training sets: a spine's rows with what was known of them, and a receipt to draw them again.
+
+Features are those stored; of dates that are not, they are computed from day tiles. These do not keep what they were, so that
+computed rows are kept with the receipt.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,19 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from features import catalogue
 from jobs import tables
 from jobs.build.wide import KEYS
 from jobs.errors import DataRejectedError, InputNotReadyError, UsageError
-from jobs.serving import lake, published
+from jobs.serving import computed, lake, published
 from jobs.serving.drawn import Drawn
 from jobs.serving.published import Asked
 from jobs.serving.spines import CUSTOMER, SHOWN, Spine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -28,11 +32,16 @@ if TYPE_CHECKING:
 
 FEATURES_OF = "features_of"
 FOLDER = "training_sets"
+SPINE_FILE, COMPUTED_FILE = "spine.parquet", "computed.parquet"
+COMPUTED = "computed_rows"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """What a training set was drawn from. `versions` of tables are evidence only: VACUUM removes old ones, revisions stay."""
+    """What a training set was drawn from. `versions` of tables are evidence only: VACUUM removes old ones, revisions stay.
+
+    computed: how many rows are of dates that are not stored.
+    """
 
     receipt: str
     known_at: str
@@ -44,71 +53,141 @@ class Receipt:
     rows: int
     spine: str
     result: str
+    computed: int = 0
 
 
 @dataclass(frozen=True)
 class TrainingSet(Drawn):
-    """Rows in the spine's order: its columns, `features_of` (the stored date they are of), the features by full name."""
+    """Rows in the spine's order: its columns, `features_of` (the date they are of), the features by full name.
+
+    computed: customer × date that is not stored, with their features; none where all are stored.
+    """
 
     receipt: Receipt
+    computed: pa.Table | None = None
 
 
-def draw(settings: Settings, spine: Spine, names: Sequence[str], *, purpose: str, known_at: datetime, max_age_days: int) -> TrainingSet:
-    """|out| = |spine|, in its order. Raises InputNotReadyError for rows whose date has no stored features that are young enough.
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is drawn. as_known_at: None means now, so that what is not stored may be computed; a receipt's rows are `kept`."""
 
-    A row's features are those stored for its as-of date, or for the newest date before it that is at most max_age_days older. A customer
-    who was not open on that date gets nulls.
+    names: tuple[str, ...]
+    purpose: str
+    max_age_days: int
+    known_at: datetime
+    may_compute: bool
+    kept: pa.Table | None = None
+
+
+def draw(settings: Settings, spine: Spine, wish: Wish) -> TrainingSet:
+    """|out| = |spine|, in its order. Raises InputNotReadyError for rows of dates that are neither stored nor can be computed.
+
+    A row's features are those stored for its as-of date, or for the newest date before it that is at most max_age_days older; else they are
+    computed for the date itself. A customer who was not open on that date gets nulls.
     """
-    groups = published.groups_of(names)
-    seen = _seen(settings, spine, names, max_age_days)
-    # Of whom the spine does not speak nothing is looked at: the newest revisions of all rows of all its dates would be most of the work.
-    asked = Asked(as_known_at=known_at, where=f"({', '.join(KEYS)}) in (select ({CUSTOMER}, {FEATURES_OF}) from spine)")
-    asked = asked.of(min(seen.values()), max(seen.values())) if seen else asked
-    parts = [published.rows(settings, group, published.names_of(group, names), asked) for group in groups]
+    seen = _seen(settings, spine, wish)
+    rows = _numbered(spine, seen)
+    unstored = {of for of, is_stored in seen.values() if not is_stored}
+    made = _computed(settings, rows, unstored, wish)
     with lake.connect() as connection:
-        connection.register("spine", _numbered(spine, seen))
+        connection.register("spine", rows)
+        if made is not None:
+            connection.register(COMPUTED, made)
+        parts = _parts(settings, {of for of, is_stored in seen.values() if is_stored}, wish, made)
         joins = "".join(
             f" left join ({part}) as g{n} on g{n}.customer_key = spine.{CUSTOMER} and g{n}.as_of_date = spine.{FEATURES_OF}"
             for n, part in enumerate(parts)
         )
         own = ", ".join(f'spine."{name}"' for name in spine.rows.column_names)
         found = connection.sql(
-            f"select {own}, spine.{FEATURES_OF}, {', '.join(names)} from spine{joins} order by spine.row__"
+            f"select {own}, spine.{FEATURES_OF}, {', '.join(wish.names)} from spine{joins} order by spine.row__"
         ).to_arrow_table()
     if found.num_rows != spine.rows.num_rows:
         raise DataRejectedError(
             f"[{found.num_rows}] rows for a spine of [{spine.rows.num_rows}]: a feature table repeats a customer and date"
         )
-    return TrainingSet(found, _receipt(settings, spine, names, found, purpose=purpose, known_at=known_at, max_age_days=max_age_days))
+    computed_rows = sum(day in unstored for day in found.column(FEATURES_OF).to_pylist())
+    return TrainingSet(found, _receipt(settings, spine, wish, found, computed_rows), made)
 
 
-def _seen(settings: Settings, spine: Spine, names: Sequence[str], max_age_days: int) -> dict[date, date]:
-    """The stored date that each as-of date of the spine sees. Raises InputNotReadyError that says which rows see none."""
-    stored = sorted(set.intersection(*(published.stored_dates(settings, group) for group in published.groups_of(names))))
-    seen, beyond = {}, []
+def _parts(settings: Settings, stored: Collection[date], wish: Wish, made: pa.Table | None) -> list[str]:
+    """SQL by group: grain customer × date, of rows that are stored and rows that were computed."""
+    # Of whom the spine does not speak nothing is looked at: the newest revisions of all rows of all its dates would be most of the work.
+    asked = Asked(as_known_at=wish.known_at, where=f"({', '.join(KEYS)}) in (select ({CUSTOMER}, {FEATURES_OF}) from spine)")
+    asked = asked.of(min(stored), max(stored)) if stored else asked
+    found = []
+    for group in published.groups_of(wish.names):
+        names = published.names_of(group, wish.names)
+        parts = [] if made is None else [f"select {', '.join([*KEYS, *names])} from {COMPUTED}"]
+        if stored or made is None:
+            parts.append(published.rows(settings, group, names, asked))
+        found.append(" union all ".join(f"({part})" for part in parts))
+    return found
+
+
+def _computed(settings: Settings, rows: pa.Table, days: Collection[date], wish: Wish) -> pa.Table | None:
+    """The features of the spine's customers on the days that are not stored; None where all are."""
+    if not days or wish.kept is not None:
+        return wish.kept
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    mine = rows.filter(pc.is_in(rows.column(FEATURES_OF), pa.array(sorted(days), pa.date32())))
+    asked = mine.select([CUSTOMER, FEATURES_OF]).rename_columns(list(KEYS)).group_by(list(KEYS)).aggregate([])
+    return computed.each(settings, wish.names, asked)
+
+
+def _seen(settings: Settings, spine: Spine, wish: Wish) -> dict[date, tuple[date, bool]]:
+    """By as-of date of the spine the date that its features are of, and whether that is stored.
+
+    Raises InputNotReadyError that says which rows can have none.
+    """
+    stored = sorted(set.intersection(*(published.stored_dates(settings, group) for group in published.groups_of(wish.names))))
+    # What was computed then may have been stored since, but was not known of then.
+    kept_days = set() if wish.kept is None else set(wish.kept.column(KEYS[1]).unique().to_pylist())
+    seen, other = {}, []
     for day in spine.days.dictionary.to_pylist():
         position = bisect.bisect_right(stored, day) - 1
-        if position >= 0 and (day - stored[position]).days <= max_age_days:
-            seen[day] = stored[position]
+        if day not in kept_days and position >= 0 and (day - stored[position]).days <= wish.max_age_days:
+            seen[day] = stored[position], True
         else:
-            beyond.append(day)
-    if beyond:
-        rows = [row for row, day in enumerate(spine.days.to_pylist()) if day not in seen]
-        raise InputNotReadyError(
-            f"[{len(rows)}] of [{len(spine.days)}] rows ask for dates without stored features, such as rows {rows[:SHOWN]} for "
-            f"{sorted(map(str, beyond))[:SHOWN]}; stored are {_described(stored)}. Build them with `kequn features`, or take older ones with max_age_days"
-        )
-    return seen
+            other.append(day)
+    made = _makeable(settings, other, wish)
+    if len(made) < len(other):
+        _refuse(settings, spine, {*seen, *made}, stored, wish)
+    return seen | {day: (day, False) for day in made}
+
+
+def _makeable(settings: Settings, days: Sequence[date], wish: Wish) -> set[date]:
+    """Those of the days whose features are kept, or can be computed now."""
+    if wish.kept is not None:
+        return set(days)
+    span = computed.answered(settings) if days and wish.may_compute else None
+    return {day for day in days if span and span[0] <= day <= span[1]}
+
+
+def _refuse(settings: Settings, spine: Spine, known: Collection[date], stored: Sequence[date], wish: Wish) -> NoReturn:
+    rows = [row for row, day in enumerate(spine.days.to_pylist()) if day not in known]
+    beyond = sorted({str(day) for day in spine.days.to_pylist() if day not in known})
+    because = (
+        computed.told(settings)
+        if wish.may_compute
+        else "as known at a time only stored dates can be told: day tiles do not keep what they were"
+    )
+    raise InputNotReadyError(
+        f"[{len(rows)}] of [{len(spine.days)}] rows ask for dates without stored features, such as rows {rows[:SHOWN]} for "
+        f"{beyond[:SHOWN]}; stored are {_described(stored)}; {because}. Build them with `kequn features`, or take older ones with max_age_days"
+    )
 
 
 def _described(stored: Sequence[date]) -> str:
     return f"[{len(stored)}] dates from [{stored[0]}] to [{stored[-1]}]" if stored else "none"
 
 
-def _numbered(spine: Spine, seen: Mapping[date, date]) -> pa.Table:
+def _numbered(spine: Spine, seen: Mapping[date, tuple[date, bool]]) -> pa.Table:
     import pyarrow as pa
 
-    of = pa.array([seen[day] for day in spine.days.dictionary.to_pylist()], pa.date32()).take(spine.days.indices)
+    of = pa.array([seen[day][0] for day in spine.days.dictionary.to_pylist()], pa.date32()).take(spine.days.indices)
     return spine.rows.append_column(FEATURES_OF, of).append_column("row__", pa.array(range(len(spine.days)), pa.int64()))
 
 
@@ -126,33 +205,33 @@ def digest(rows: pa.Table) -> str:
     return hashlib.sha256((repr(rows.column_names) + "".join(lines.to_pylist())).encode()).hexdigest()
 
 
-def _receipt(
-    settings: Settings, spine: Spine, names: Sequence[str], found: pa.Table, *, purpose: str, known_at: datetime, max_age_days: int
-) -> Receipt:  # fmt: skip
-    groups = published.groups_of(names)
+def _receipt(settings: Settings, spine: Spine, wish: Wish, found: pa.Table, computed_rows: int) -> Receipt:
+    groups = published.groups_of(wish.names)
     told: dict[str, Any] = {
-        "known_at": known_at.astimezone(UTC).isoformat(), "purpose": purpose, "features": tuple(names), "max_age_days": max_age_days,
+        "known_at": wish.known_at.astimezone(UTC).isoformat(), "purpose": wish.purpose, "features": wish.names, "max_age_days": wish.max_age_days,
         "spec_hashes": {group.table.full_name: catalogue.spec_hash(group) for group in groups}, "rows": found.num_rows, "spine": digest(spine.rows),
-        "result": digest(found),
+        "result": digest(found), "computed": computed_rows,
     }  # fmt: skip
     number = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
     versions = {group.table.full_name: tables.version(settings, group.table) for group in groups}
     return Receipt(receipt=number, versions=versions, **told)
 
 
-def keep(settings: Settings, spine: Spine, receipt: Receipt) -> Path:
-    """Put the receipt and its spine into the deployment's folder; returns where."""
+def keep(settings: Settings, spine: Spine, drawn: TrainingSet) -> Path:
+    """Put the receipt, its spine and what was computed into the deployment's folder; returns where."""
     import pyarrow.parquet as pq
 
-    folder = settings.home / FOLDER / receipt.receipt
+    folder = settings.home / FOLDER / drawn.receipt.receipt
     folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(spine.rows, folder / "spine.parquet", compression="zstd")
-    (folder / "receipt.json").write_text(json.dumps(asdict(receipt), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    pq.write_table(spine.rows, folder / SPINE_FILE, compression="zstd")
+    if drawn.computed is not None:
+        pq.write_table(drawn.computed, folder / COMPUTED_FILE, compression="zstd")
+    (folder / "receipt.json").write_text(json.dumps(asdict(drawn.receipt), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return folder
 
 
-def kept(settings: Settings, number: str) -> tuple[Receipt, pa.Table]:
-    """A receipt and its spine. Raises UsageError for a number that there is none of."""
+def kept(settings: Settings, number: str) -> tuple[Receipt, pa.Table, pa.Table | None]:
+    """A receipt, its spine, and the rows that were computed for it. Raises UsageError for a number that there is none of."""
     import pyarrow.parquet as pq
 
     folder = settings.home / FOLDER / number
@@ -160,7 +239,8 @@ def kept(settings: Settings, number: str) -> tuple[Receipt, pa.Table]:
         there = sorted(path.parent.name for path in (settings.home / FOLDER).glob("*/receipt.json"))
         raise UsageError(f"There is no receipt [{number}] in [{settings.home / FOLDER}]; there are {there}")
     told = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
-    return Receipt(**told | {"features": tuple(told["features"])}), pq.read_table(folder / "spine.parquet")
+    made = pq.read_table(folder / COMPUTED_FILE) if (folder / COMPUTED_FILE).is_file() else None
+    return Receipt(**told | {"features": tuple(told["features"])}), pq.read_table(folder / SPINE_FILE), made
 
 
 def expect_the_same(first: Receipt, again: Receipt) -> None:

@@ -100,7 +100,7 @@ def test_a_slow_library_has_its_room(library: str, rooms: tuple[str, ...]) -> No
     [
         ("conf/", {"conf", "pydantic", "yaml"}),
         ("expectations/contracts/", {"expectations"}),
-        ("features/", {"features", "expectations", "numpy", "pyarrow", "pyspark"}),
+        ("features/", {"features", "expectations", "duckdb", "numpy", "pyarrow", "pyspark"}),
     ],
 )
 def test_what_is_below_knows_these_and_the_standard_library_only(room: str, known: set[str]) -> None:

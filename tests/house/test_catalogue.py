@@ -10,8 +10,8 @@ import pytest
 from expectations.contracts.scores import BAND_LEGEND, BANDS
 from features import catalogue
 from features.catalogue import FEATURES, GROUPS, LABELS, SEGMENTATIONS, SOURCES
+from features.seen import CUSTOMER_ATTRIBUTES
 from features.spec import LONGEST_WINDOW, PURPOSES, Empty, digest_of
-from features.spine import CUSTOMER_ATTRIBUTES
 from jobs.models.catalogue import MODELS
 from tests.house.definitions import ANSWERED_BY, ASKED_FOR
 

@@ -209,7 +209,7 @@ def test_what_lies_further_back_is_told_by_its_level_alone(facts, as_of, opening
         eve = as_of - LEVELS_SINCE - opening - 1
         facts = {customer: mine | {eve: mine.get(eve, 0) - level_on(mine, eve)} for customer, mine in facts.items()}
     opened = {customer: since(mine, as_of - LEVELS_SINCE - opening) for customer, mine in facts.items()}
-    whole, alone = (streamed(batches_of(some, []), [as_of]) for some in (facts, opened))
+    whole, alone = (streamed(batches_of(some, []), stream.Everybody(np.array([as_of]))) for some in (facts, opened))
     nothing = {item.column: 0 if item.measure.empty is Empty.ZERO else None for item in WANTED}
     assert [whole.get(key, nothing) for key in ask(as_of)] == [alone.get(key, nothing) for key in ask(as_of)]
 
@@ -268,9 +268,9 @@ def batches_of(facts: dict[int, dict[int, int]], sizes: Sequence[int]) -> list[p
     return [whole.slice(first, after - first) for first, after in pairwise(borders)]
 
 
-def streamed(batches: Sequence[pa.RecordBatch], dates: Sequence[int]) -> dict[tuple[int, date], dict[str, Any]]:
+def streamed(batches: Sequence[pa.RecordBatch], as_of: stream.Everybody | stream.Each) -> dict[tuple[int, date], dict[str, Any]]:
     asked = [stream.Asked(source=SOURCE, columns=("v", "bits"), far=2, wanted=WANTED)]
-    found = [row for batch in stream.measured(batches, asked, dates) for row in batch.to_pylist()]
+    found = [row for batch in stream.measured(batches, asked, as_of) for row in batch.to_pylist()]
     by_key = {(row.pop("customer_key"), row.pop("as_of_date")): row for row in found}
     assert len(by_key) == len(found), "a customer was torn apart"
     return by_key
@@ -282,7 +282,7 @@ def test_however_the_stream_is_cut_the_answers_are_the_same(facts, dates, sizes)
     with pytest.MonkeyPatch.context() as small:
         small.setattr(stream, "ROWS", 7)
         small.setattr(stream, "CELLS", 1)
-        found = streamed(batches_of(facts, sizes), dates)
+        found = streamed(batches_of(facts, sizes), stream.Everybody(np.array(sorted(dates))))
     expected = {
         (customer, EPOCH + timedelta(days=day)): {
             item.column: naive(item.measure, facts[customer], day, item.window or 1) for item in WANTED
@@ -291,3 +291,22 @@ def test_however_the_stream_is_cut_the_answers_are_the_same(facts, dates, sizes)
         if facts[customer] and day >= min(facts[customer])  # who has no tile yet is left to the spine
     }  # fmt: skip
     assert found == expected
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(facts=FACTS, pairs=st.sets(st.tuples(st.integers(0, 4), DAYS), max_size=12).map(sorted))
+def test_pairs_are_answered_as_everybody_is(facts, pairs):
+    customer, day = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(stream, "CELLS", 1)
+        found = streamed(batches_of(facts, []), stream.Each(customer, day))
+    everybody = streamed(batches_of(facts, []), stream.Everybody(np.unique(day))) if pairs else {}
+    asked = {(customer, EPOCH + timedelta(days=day)) for customer, day in pairs}
+    assert found == {key: row for key, row in everybody.items() if key in asked}
+
+
+def test_pairs_of_merged_customers_meet_their_owners_days_only():
+    pairs = stream.Each(np.array([4, 7, 7, 7, 9]), np.array([1, 1, 5, 9, 2]))
+    asked = pairs.questions(np.array([5, 7, 7, 9]), np.array([0, 0, 5, 3]), np.array([10, 5, 10, 9]))
+    # 5 is asked for nothing; 7 owns one segment before day 5, another from it on; 9 is asked for a day before it owns its own.
+    assert (asked.segment.tolist(), asked.as_of.tolist()) == ([1, 2, 2], [1, 5, 9])
