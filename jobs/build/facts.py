@@ -146,8 +146,8 @@ class Facts:
         return tiles.instalment_tiles(self._instalments(core.DEPOSIT_INSTALMENT), PLAN_INSTALMENT)
 
     def _instalments(self, table: Table) -> DataFrame:
-        # An instalment may be paid long after it was due.
-        return self._current(table, self.since - timedelta(days=LONGEST_WINDOW))
+        # An instalment may be paid long after it was due, and long before: by when it is due a payment can't be told to be unseen.
+        return self._current(table, self.since - timedelta(days=LONGEST_WINDOW), date.max)
 
 
 _TILES: dict[str, Callable[[Facts], DataFrame]] = {

@@ -92,17 +92,18 @@ class _Known:
             products=self.images(core.PRODUCT), deposit_plans=self.current(core.DEPOSIT_PLAN), tiles=self.tiles, owners=self.owners,
         )  # fmt: skip
 
-    def images(self, table: Table, *, since: date | None = None) -> str:
-        """All images; of a table of many months those of business dates from `since` to the last as-of date."""
+    def images(self, table: Table, *, since: date | None = None, until: date | None = None) -> str:
+        """All images; of a table of many months those of dates from `since` to `until` (the last as-of date)."""
         interval = tables.interval_of(table)
         names = [*(column.name for column in table.columns), interval.start, interval.end]
         if since is None:
             return lake.relation_or_empty(self.settings, table, names)
-        rows = lake.relation_or_empty(self.settings, table, names, first=since, last=self.last)
-        return f"(select * from {rows} where {table.date} between date '{since}' and date '{self.last}')"
+        last = until or self.last
+        rows = lake.relation_or_empty(self.settings, table, names, first=since, last=last)
+        return f"(select * from {rows} where {table.date} between date '{since}' and date '{last}')"
 
-    def current(self, table: Table, *, since: date | None = None) -> str:
-        return f"(select * from {self.images(table, since=since)} where {tables.interval_of(table).end} is null)"
+    def current(self, table: Table, *, since: date | None = None, until: date | None = None) -> str:
+        return f"(select * from {self.images(table, since=since, until=until)} where {tables.interval_of(table).end} is null)"
 
     @property
     def owners(self) -> str | None:
@@ -130,9 +131,9 @@ class _Known:
         """Day tiles over all business dates that the as-of dates see; levels add up from the first tile on."""
         since = _since(self.first)
         if not source.is_stored:
-            # A contract's state holds until it changes, however long ago; an instalment may be paid long after it was due.
-            reach = date.min if source is CREDIT else since - timedelta(days=LONGEST_WINDOW)
-            return in_duckdb.unstored_tiles(source, self.current(SOURCE_TABLES[source.reads], since=reach), PRICES)
+            # A contract's state holds until it changes, however long ago; an instalment may be paid long after it was due, or before.
+            reach, until = (date.min, self.last) if source is CREDIT else (since - timedelta(days=LONGEST_WINDOW), date.max)
+            return in_duckdb.unstored_tiles(source, self.current(SOURCE_TABLES[source.reads], since=reach, until=until), PRICES)
         opening = date.min if source.kind is Kind.STEPS else since
         names = [column.name for column in source.table.columns]
         rows = lake.relation_or_empty(self.settings, source.table, names, first=opening, last=self.last)
