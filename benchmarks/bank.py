@@ -124,7 +124,7 @@ def ingested(scale: Scale) -> Home:
         for words in (simulate, *ingests, f"ingest --seal --from {first} --to {NIGHT}"):
             _said(home, words)
         mark.touch()
-    # Tiles are the code's: of what other code stored nothing is used. Where nothing changed this takes a second.
+    # Tiles are their makers': of what other code made nothing is used. Where nothing changed this takes a second.
     _said(home, f"features --from {NIGHT - timedelta(days=364)} --to {EVE} --month-ends")
     _said(home, f"features --as-of {EVE}")
     return home

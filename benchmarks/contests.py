@@ -86,7 +86,7 @@ def night_all(ground: Ground) -> Contest:
         context = state.context
         with planned_once(context.spark):
             wide = frames.made(engine.features_of(Facts(context, NIGHT, NIGHT).core(), [NIGHT]))
-        span = features_command.check(wide)
+        span = features_command.check(wide, catalogue.GROUPS)
         side_by_side(
             partial(tables.append_revisions, context, group.table, wide.select(*group.table_columns), span=span)
             for group in catalogue.GROUPS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from features.groups import (
     activity,
     balances,
@@ -28,13 +30,20 @@ from features.sources.credit import CREDIT
 from features.sources.holding import HOLDING, PLAN
 from features.sources.instalment import LOAN_INSTALMENT, PLAN_INSTALMENT
 from features.sources.transaction import TRANSACTION
-from features.spec import Feature, FeatureGroup, Source, Wanted, digest_of
+from features.spec import Feature, FeatureGroup, Source, Wanted, columns_of, digest_of
 from features.states.frames import state_table
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# The current version of every group: what a plain name means.
 GROUPS: tuple[FeatureGroup, ...] = (
     tenure.GROUP, holdings.GROUP, balances.GROUP, deposits_recurring.GROUP, activity.GROUP, spend_mix.GROUP, rhythm.GROUP, cash_flow.GROUP,
     channels.GROUP, credit.GROUP, dormancy.GROUP, value.GROUP, early_warning.GROUP, merchant.GROUP,
 )  # fmt: skip
+# Other versions of them, each with a table of its own: the next one while it is backfilled and compared, an earlier one as long as a
+# champion uses it (docs/runbooks/a-new-version-of-a-group.md).
+BESIDE: tuple[FeatureGroup, ...] = ()
 SOURCES: tuple[Source, ...] = (TRANSACTION, BALANCE, CHANNEL, CREDIT, LOAN_INSTALMENT, PLAN_INSTALMENT, HOLDING, PLAN)
 TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_stored)
 SWEPT: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_swept)
@@ -43,9 +52,28 @@ WINDOW_STATE = state_table(SWEPT)
 SEGMENTATIONS: tuple[Segmentation, ...] = (asset_tier.SCHEME, behaviour.SCHEME, risk_value.SCHEME)
 LABELS: tuple[Label, ...] = (churn_inactive_90d.SPEC, value_12m.SPEC)
 
-FEATURES: dict[str, tuple[FeatureGroup, Feature]] = {
-    group.full_name(feature): (group, feature) for group in GROUPS for feature in group.features
-}
+FEATURES: dict[str, tuple[FeatureGroup, Feature]] = columns_of(GROUPS)
+
+
+def versions() -> tuple[FeatureGroup, ...]:
+    """All that are declared: the current versions, then those beside them."""
+    return (*GROUPS, *BESIDE)
+
+
+def in_versions(numbers: Mapping[str, int]) -> tuple[FeatureGroup, ...]:
+    """The groups, those that are named in the version of that number instead; without it where it is not declared any more."""
+    wanted = {group.name: group.version for group in GROUPS} | dict(numbers)
+    return tuple(group for group in versions() if group.version == wanted.get(group.name))
+
+
+def groups_of(names: Sequence[str], groups: Sequence[FeatureGroup] | None = None) -> list[FeatureGroup]:
+    """Those of the groups (the current ones, where nothing is said) that hold the features."""
+    return [group for group in (GROUPS if groups is None else groups) if names_of(group, names)]
+
+
+def names_of(group: FeatureGroup, names: Sequence[str]) -> list[str]:
+    """Those of the full names that are the group's."""
+    return [name for name in names if name.startswith(f"{group.name}__")]
 
 
 def feature(name: str) -> Feature:

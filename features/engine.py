@@ -95,7 +95,7 @@ class Core:
 
 
 def features_of(core: Core, dates: Sequence[date], groups: Sequence[FeatureGroup] = GROUPS) -> DataFrame:
-    """Grain: open customer × as_of_date; every feature of the groups by its full name. One pass over each source."""
+    """Grain: open customer × as_of_date; every feature of the groups, see features.spec.columns_of. One pass over each source."""
     as_of = dates_frame(core.customers.sparkSession, dates)
     sqls = [sql for group in groups for sql in group.sqls]
     return windows.assemble(core.spine(as_of), core.measured(sqls, dates), groups)

@@ -13,8 +13,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from expectations.contracts.types import Column, Sensitivity, Table, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Empty(StrEnum):
@@ -282,7 +286,7 @@ class FeatureGroup:
     def table(self) -> Table:
         """Contract of the stored group."""
         return Table(
-            layer="features", name=f"{self.name}_v{self.version}", title=self.title, title_zh=self.title_zh,
+            layer="features", name=self.version_name, title=self.title, title_zh=self.title_zh,
             grain="customer × as_of_date × revision", key=("customer_key", "as_of_date"), write=Write.REVISIONS,
             date="as_of_date", partition_by=("month",),
             columns=(
@@ -297,8 +301,25 @@ class FeatureGroup:
         return ("customer_key", "as_of_date", *(column.name for column in self.columns))
 
     @property
+    def version_name(self) -> str:
+        """Name and version, as its table is called: `rhythm_v2`."""
+        return f"{self.name}_v{self.version}"
+
+    @property
     def sqls(self) -> tuple[str, ...]:
         return tuple(feature.sql for feature in self.features)
+
+
+def columns_of(groups: Sequence[FeatureGroup]) -> dict[str, tuple[FeatureGroup, Feature]]:
+    """What the columns of a wide row hold: full names; those of a second version of a group have its number in them.
+
+    `rhythm__night_share_90d` of the version that comes first, `rhythm_v2__night_share_90d` of version 2 beside it.
+    """
+    first = {group.name: group for group in reversed(groups)}
+    return {
+        f"{group.name if first[group.name] is group else group.version_name}__{feature.name}": (group, feature)
+        for group in groups for feature in group.features
+    }  # fmt: skip
 
 
 def digest_of(*declarations: object) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from features import seen, stream
+from features.spec import columns_of
 from features.spine import owned
 from features.stream import NEAR_DAYS
 
@@ -88,9 +89,9 @@ def with_measures(frame: DataFrame, measured: Measured) -> DataFrame:
 
 
 def assemble(spine: DataFrame, measured: Measured, groups: Sequence[FeatureGroup]) -> DataFrame:
-    """Grain: the spine's, customer_key × as_of_date; every feature of the groups by its full name.
+    """Grain: the spine's, customer_key × as_of_date; every feature of the groups by its name in a wide row (features.spec.columns_of).
 
     measured: per source its measures and what they are.
     """
     wide = with_measures(spine, measured)
-    return wide.selectExpr(*KEYS, *(seen.finished(group.full_name(feature), feature) for group in groups for feature in group.features))
+    return wide.selectExpr(*KEYS, *(seen.finished(name, feature) for name, (_, feature) in columns_of(groups).items()))

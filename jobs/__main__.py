@@ -9,9 +9,12 @@ import os
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 from jobs import warm_python
-from jobs.errors import KequnError
+from jobs.errors import ConfigurationError, KequnError
+
+DECLARED = Path(__file__).parents[1] / "features"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +29,7 @@ COMMANDS = {
     "simulate": Command(module="jobs.simulate.command", summary="write the landing feeds of a simulated bank"),
     "ingest": Command(module="jobs.ingest.command", summary="feeds -> core tables: verify, conform, check, write"),
     "quarantine": Command(module="jobs.ingest.quarantine_command", summary="list and replay rejected rows"),
-    "features": Command(module="jobs.build.features_command", summary="core -> feature groups for a date or a range"),
+    "features": Command(module="jobs.feature_versions", summary="core -> feature groups for a date or a range"),
     "segments": Command(module="jobs.build.segments_command", summary="features -> segment labels and membership"),
     "labels": Command(module="jobs.build.labels_command", summary="core -> forward looking labels"),
     "train": Command(module="jobs.train", summary="train, test and register a model; move champion through the gate"),
@@ -58,7 +61,10 @@ def main(argv: list[str] | None = None) -> int:
     # py4j logs every dropped JVM connection as an error of ours.
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
     named = next((word for word in argv if word in COMMANDS), None)
-    arguments = parser(named).parse_args(argv)
+    try:
+        arguments = parser(named).parse_args(argv)
+    except Exception as error:  # noqa: BLE001 whatever a declaration raises while it is read
+        return _told_unreadable(named, error)
     try:
         return int(importlib.import_module(COMMANDS[arguments.command].module).run(arguments))
     except KequnError as error:
@@ -67,6 +73,22 @@ def main(argv: list[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 whatever it is, it is a bug, and has a code of its own
         traceback.print_exc()
         return KequnError.exit_code
+
+
+def _told_unreadable(command: str | None, error: Exception) -> int:
+    """A module that can't be imported: one of declared features is a matter of configuration, any other a bug."""
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno))
+    declared = [(Path(name), line) for name, line in places if Path(name).is_relative_to(DECLARED)]
+    if not declared:
+        traceback.print_exception(error)
+        return KequnError.exit_code
+    path, line = declared[-1]
+    said = error.msg if isinstance(error, SyntaxError) else error
+    where = f"{path.relative_to(DECLARED.parent)}, line {line}"
+    sys.stderr.write(f"kequn {command}: [{where}] can't be read: {type(error).__name__}: {said}; mend the declaration\n")
+    return ConfigurationError.exit_code
 
 
 def entry() -> None:

@@ -104,11 +104,8 @@ def tables() -> list[Table]:
     modules = [importlib.import_module(f"expectations.contracts.{module.name}") for module in pkgutil.iter_modules(contracts.__path__)]
     declared = [table for module in modules for table in getattr(module, "TABLES", ())]
     made = [
-        *(group.table for group in catalogue.GROUPS),
-        *(source.table for source in catalogue.TILED),
-        catalogue.WINDOW_STATE,
-        quarantine_table("<feed>"),
-    ]
+        *(group.table for group in catalogue.versions()), *(source.table for source in catalogue.TILED), catalogue.WINDOW_STATE, quarantine_table("<feed>"),
+    ]  # fmt: skip
     by_name = {table.full_name: table for table in [*declared, *made]}
     return sorted(by_name.values(), key=lambda table: (list(LAYERS).index(table.layer), table.name))
 

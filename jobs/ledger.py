@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from conf.settings import Settings
     from expectations.contracts.types import Table
-    from jobs.context import JobContext, JobReport, Request
+    from jobs.context import JobReport, Request, RunContext
 
 CODE = ("conf", "expectations", "features", "jobs")
 
@@ -50,14 +50,21 @@ def _holds(partition: str, request: Request) -> bool:
     return first <= str(request.since) and str(request.until) <= (last or first)
 
 
-def finished(settings: Settings, *, job: str, scope: str) -> list[dict[str, Any]]:
-    """Finished runs of a job and scope for whatever partition, oldest first."""
-    return _finished(settings, job=job, scope=scope)
+def finished(settings: Settings, **equal: str) -> list[dict[str, Any]]:
+    """Finished runs of a `job`, and `scope` where it is given, for whatever partition, oldest first."""
+    return _finished(settings, **equal)
 
 
 def newest(settings: Settings, job: str) -> dict[str, Any] | None:
     """The job's run that finished last, whatever its scope and partition."""
     return next(reversed(_finished(settings, job=job)), None)
+
+
+def figures_of_newest(settings: Settings, job: str) -> dict[str, Any]:
+    """What the job's newest run told of itself; empty where it never ran."""
+    run = newest(settings, job)
+    figures: dict[str, Any] = json.loads(run["figures"]) if run else {}
+    return figures
 
 
 def _finished(settings: Settings, **equal: str) -> list[dict[str, Any]]:
@@ -84,7 +91,7 @@ def versions_until(settings: Settings, inputs: Sequence[Table], request: Request
     return found
 
 
-def record(context: JobContext, report: JobReport, *, inputs: str, seconds: float, peak_mb: int, finished_at: datetime) -> None:
+def record(context: RunContext, report: JobReport, *, inputs: str, seconds: float, peak_mb: int, finished_at: datetime) -> None:
     """Append the run to ops.run: the last thing that a job does."""
     request = context.request
     row = (

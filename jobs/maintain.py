@@ -12,7 +12,7 @@ from conf import sources
 from conf.settings import SettingsError
 from expectations.contracts import core, features, mart, ops, scores
 from expectations.contracts.quarantine import quarantine_table
-from jobs import runner, upkeep
+from jobs import runner, tables, upkeep
 from jobs.context import JobReport
 from jobs.errors import ConfigurationError
 
@@ -39,10 +39,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def feature_tables() -> tuple[Table, ...]:
-    """The tables of the feature groups, whose daily rows have a time."""
-    from features.catalogue import GROUPS
+    """The tables of the feature groups in all their versions, whose daily rows have a time."""
+    from features.catalogue import versions
 
-    return tuple(group.table for group in GROUPS)
+    return tuple(group.table for group in versions())
+
+
+def retired_tables(settings: Settings) -> tuple[Table, ...]:
+    """Those of versions that were retired, also where they are not declared any more: all their rows go."""
+    from jobs.build import versions
+
+    return tuple(versions.table_of(name) for name in sorted(versions.retired(settings)))
 
 
 def made_from_core() -> tuple[Table, ...]:
@@ -99,8 +106,10 @@ def _run(context: JobContext) -> JobReport:
     oldest = context.as_of - timedelta(days=STATE_DAYS)
     states = made_from_core()[-1]
     dropped[states.full_name] = upkeep.drop(context, states, f"as_of_date < date'{oldest}'")
+    gone = retired_tables(settings)
+    dropped |= {table.full_name: upkeep.drop(context, table, "true") for table in gone}
     packed, vacuumed = {}, {}
-    for table in every_table(settings):
+    for table in {one.full_name: one for one in (*every_table(settings), *gone)}.values():
         todo = due(settings, table)
         if "pack" in todo:
             packed[table.full_name] = upkeep.pack(context, table, todo["pack"])
@@ -109,8 +118,21 @@ def _run(context: JobContext) -> JobReport:
             upkeep.vacuum(context, table, hours=vacuum_hours(settings, table))
     rows = {"rows_dropped": sum(dropped.values()), "files_packed": sum(packed.values()), "files_removed": sum(vacuumed.values())}
     return JobReport(
-        rows=rows, figures={"dropped": {name: count for name, count in dropped.items() if count}, "packed": packed, "removed": vacuumed}
-    )
+        rows=rows,
+        figures={
+            "dropped": {name: count for name, count in dropped.items() if count}, "packed": packed, "removed": vacuumed,
+            "bytes_per_customer": bytes_per_customer(context),
+        },
+    )  # fmt: skip
+
+
+def bytes_per_customer(context: JobContext) -> dict[str, int]:
+    """What is kept of features, by table, over the customers there are: the budget that retention is chosen by. Empty without any."""
+    from features.catalogue import TILED
+
+    customers = tables.current(tables.read_or_empty(context, core.CUSTOMER), core.CUSTOMER).count()
+    kept = {table.full_name: tables.size(context.settings, table) for table in (*(source.table for source in TILED), *feature_tables())}
+    return {name: round(size / customers) for name, size in kept.items() if size} if customers else {}
 
 
 JOB = runner.Job(name="maintain", run=_run, fingerprint=_stands_on)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import scores
 from jobs import frames, ledger, runner, tables, tracking
+from jobs.build import versions
 from jobs.context import JobContext, JobReport
 from jobs.errors import DataRejectedError, InvariantError, UsageError
 from jobs.models import used
@@ -65,10 +66,15 @@ def wanted(arguments: argparse.Namespace) -> tuple[str, str]:
 
 
 def stands_on(settings: Settings, request: Request) -> dict[str, Any]:
-    """The version that the URI stands for now, and the versions of the features at hand. Raises GateError without a model."""
+    """The version that the URI stands for now, and the versions of the features at hand.
+
+    Raises GateError without a model; ConfigurationError, UsageError for one whose features mean something else, or are kept no more.
+    """
     registered = _registered(settings, request)
-    wanted = model(request.scope)
-    inputs = used.tables((*used.usable(wanted), *used.label_of(wanted).features))
+    scorer = tracking.load(settings, registered)
+    used.refuse_changed(registered.uri, scorer.facts)
+    versions.in_versions(settings, scorer.facts["group_versions"], asked_by=f"Model [{registered.uri}]")
+    inputs = used.tables(_names(scorer), used.groups(scorer.facts))
     return {"model": registered.uri, "run": registered.run_id, "tables": ledger.versions_until(settings, inputs, request)}
 
 
@@ -102,6 +108,11 @@ def _slice(context: JobContext, version: str) -> str:
     return f"month = {day:%Y%m} and as_of_date = date'{day}' and model_version = '{version}'"
 
 
+def _names(scorer: Scorer) -> list[str]:
+    """The features that the model is fed and those that say who is outside its label's population, each once."""
+    return list(dict.fromkeys((*scorer.features, *used.label_of(scorer.model).features)))
+
+
 def _scored(context: JobContext, scorer: Scorer, version: str) -> DataFrame:
     """Customer of the date: the contract's columns, scored in batches where the rows are."""
     from pyspark.sql import functions as F
@@ -110,8 +121,9 @@ def _scored(context: JobContext, scorer: Scorer, version: str) -> DataFrame:
     from jobs.build.wide import wide_features
 
     table, label = scorer.model.scores, used.label_of(scorer.model)
-    names = list(dict.fromkeys((*scorer.features, *label.features)))
-    wide = wide_features(context, [context.as_of], names=names, purpose=str(scorer.facts["purpose"]))
+    wide = wide_features(
+        context, [context.as_of], names=_names(scorer), purpose=str(scorer.facts["purpose"]), groups=used.groups(scorer.facts)
+    )
     unscored = labelling.unscored(label).alias(UNSCORED)
     numbers = wide.select(*KEYS, unscored, *(F.col(name).cast("double").alias(name) for name in scorer.features))
     schema = ", ".join(f"{column.name} {column.type}" for column in table.columns)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from conf import settings as conf
 from conf import sources
 from features import catalogue
-from features.spec import PURPOSES
-from jobs.build.wide import KEYS, chosen
+from features.spec import PURPOSES, columns_of
+from jobs.build import versions
+from jobs.build.wide import KEYS, chosen, permitted
 from jobs.context import now
 from jobs.errors import ConfigurationError, InputNotReadyError, UsageError
 from jobs.serving import computed, lake, published, spines, training
@@ -22,9 +23,10 @@ from jobs.serving.published import Asked
 from jobs.serving.training import FEATURES_OF, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from conf.settings import Settings
+    from features.spec import FeatureGroup
     from jobs.serving.published import Published
     from jobs.serving.training import TrainingSet
 
@@ -37,7 +39,8 @@ class FeatureStore:
     """Reads the features of one deployment.
 
     Features are named in full (`activity__out_sum_30d`), by their group (`activity`: those that the purpose permits) or by a
-    registered model (`models:/churn@champion`: those it was trained on). A feature that does not permit the purpose is refused.
+    registered model (`models:/churn@champion`: those it was trained on, in the versions that it was trained on). Names mean the
+    current version of a group; another one is named with its number (`activity_v2`). A feature that does not permit the purpose is refused.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -58,13 +61,13 @@ class FeatureStore:
         Raises InputNotReadyError for a date that can't be computed either, with the nearest that are stored; UsageError for names and purposes.
         """
         day = _day(as_of)
-        names = self._names(features, purpose)
+        names, groups = self._chosen(features, purpose)
         try:
-            rows = self._rows(names, Asked(first=day, last=day, published=revision, as_known_at=as_known_at))
+            rows = self._rows(names, groups, Asked(first=day, last=day, published=revision, as_known_at=as_known_at))
         except InputNotReadyError:
-            return self._computed(names, day, is_now=revision == "corrected" and as_known_at is None)
+            return self._computed(names, groups, day, is_now=revision == "corrected" and as_known_at is None)
         if not len(rows) and as_known_at is None:
-            return self._computed(names, day, is_now=revision == "corrected")
+            return self._computed(names, groups, day, is_now=revision == "corrected")
         return rows
 
     def history(
@@ -72,8 +75,8 @@ class FeatureStore:
         as_known_at: datetime | None = None,
     ) -> Drawn:  # fmt: skip
         """One customer on every stored date. Grain: as_of_date. No row: the customer was never open on such a date."""
-        names = self._names(features, purpose)
-        return self._rows(names, Asked(published=revision, as_known_at=as_known_at, where=f"customer_key = {int(customer_key)}"))
+        names, groups = self._chosen(features, purpose)
+        return self._rows(names, groups, Asked(published=revision, as_known_at=as_known_at, where=f"customer_key = {int(customer_key)}"))
 
     def stats(self, feature: str, *, purpose: str, since: date | str | None = None, until: date | str | None = None) -> Drawn:
         """How a feature is spread over customers. Grain: as_of_date.
@@ -81,10 +84,10 @@ class FeatureStore:
         customers, missing and distinct values; of numbers mean, std (of the sample), min, max and quantiles; of names the most
         frequent, with how many have it.
         """
-        (name,) = self._names([feature], purpose)
+        (name,), (group,) = self._chosen([feature], purpose)
         first, last = (None if day is None else _day(day) for day in (since, until))
-        is_name = catalogue.feature(name).type == "string"
-        rows = published.rows(self._settings, catalogue.group_of(name), [name], Asked(first=first, last=last))
+        is_name = columns_of([group])[name][1].type == "string"
+        rows = published.rows(self._settings, group, [name], Asked(first=first, last=last))
         told = _of_names(name) if is_name else _of_numbers(name)
         counts = f"count(*) as customers, count(*) - count({name}) as missing, count(distinct {name}) as distinct_values"
         return _drawn(f"select as_of_date, {counts}, {told} from ({rows}) group by as_of_date order by as_of_date")
@@ -98,16 +101,16 @@ class FeatureStore:
         rows, those of them whose value came or went, mean and largest absolute change (null for names). known_since: of revisions known from
         that instant (with a zone) on. Without any, no row.
         """
-        names = self._names(features, purpose)
+        names, groups = self._chosen(features, purpose)
         first, last = (None if day is None else _day(day) for day in (since, until))
         asked = Asked(first=first, last=last, known_since=known_since)
-        parts = [published.changes(self._settings, group, published.names_of(group, names), asked) for group in published.groups_of(names)]
+        parts = [published.changes(self._settings, group, published.names_of(group, names), asked) for group in groups]
         return _drawn(f"select * from ({' union all '.join(parts)}) order by as_of_date, feature")
 
     def dates(self, features: Sequence[str], *, purpose: str) -> list[date]:
         """The dates for which all of the features are stored, ascending."""
-        names = self._names(features, purpose)
-        return sorted(set.intersection(*(published.stored_dates(self._settings, group) for group in published.groups_of(names))))
+        _, groups = self._chosen(features, purpose)
+        return sorted(set.intersection(*(published.stored_dates(self._settings, group) for group in groups)))
 
     def training_set(
         self, spine: Any, *, purpose: str, features: Sequence[str] | None = None, as_known_at: datetime | None = None, max_age_days: int = 0
@@ -122,10 +125,10 @@ class FeatureStore:
         date itself. Leaves a receipt in the deployment's folder, from which the set can be drawn again.
         Raises UsageError for the spine's columns, names and purposes; InputNotReadyError for dates that are neither stored nor can be computed, with the rows.
         """
-        names = self._names(features, purpose)
+        names, groups = self._chosen(features, purpose)
         taken = spines.taken(spine, sources.load(self._settings.source.mapping), reserved={*names, FEATURES_OF})
         wish = Wish(
-            names=names, purpose=purpose, max_age_days=max_age_days, known_at=as_known_at or now(), may_compute=as_known_at is None,
+            names=names, groups=groups, purpose=purpose, max_age_days=max_age_days, known_at=as_known_at or now(), may_compute=as_known_at is None,
         )  # fmt: skip
         drawn = training.draw(self._settings, taken, wish)
         training.keep(self._settings, taken, drawn)
@@ -134,9 +137,12 @@ class FeatureStore:
     def draw_again(self, receipt: str) -> TrainingSet:
         """The training set of a receipt, equal to what was drawn. Raises UsageError for an unknown one, DataRejectedError when it differs."""
         first, rows, made = training.kept(self._settings, receipt)
+        numbers = dict(versions.number_of(table.removeprefix("features.")) for table in first.spec_hashes)
+        groups = versions.in_versions(self._settings, numbers, asked_by=f"Receipt [{receipt}]")
+        names = chosen(first.features, first.purpose, groups)
         taken = spines.taken(rows, sources.load(self._settings.source.mapping))
         wish = Wish(
-            names=self._names(first.features, first.purpose), purpose=first.purpose, max_age_days=first.max_age_days,
+            names=names, groups=published.groups_of(names, groups), purpose=first.purpose, max_age_days=first.max_age_days,
             known_at=datetime.fromisoformat(first.known_at), may_compute=False, kept=made,
         )  # fmt: skip
         again = training.draw(self._settings, taken, wish)
@@ -145,43 +151,58 @@ class FeatureStore:
 
     # --- how
 
-    def _names(self, features: Sequence[str] | None, purpose: str) -> tuple[str, ...]:
+    def _chosen(self, features: Sequence[str] | None, purpose: str) -> tuple[tuple[str, ...], list[FeatureGroup]]:
+        """Full names, and the groups that hold them, one version of each."""
         if purpose not in PURPOSES:
             raise UsageError(f"[{purpose}] is no purpose that features are permitted for; there are {list(PURPOSES)}")
-        return chosen(None if features is None else list(dict.fromkeys(self._meant(features, purpose))), purpose)
+        numbers: dict[str, int] = {}
+        meant: list[str] = []
+        for name, group, number in [] if features is None else self._meant(features, purpose):
+            if number is not None and numbers.setdefault(group, number) != number:
+                raise UsageError(
+                    f"[{group}] is asked for in versions [{numbers[group]}] and [{number}], whose columns are called alike; ask twice"
+                )
+            meant.append(name)
+        groups = versions.in_versions(self._settings, numbers, asked_by="What is asked for")
+        names = chosen(None if features is None else list(dict.fromkeys(meant)), purpose, groups)
+        return names, published.groups_of(names, groups)
 
-    def _meant(self, features: Iterable[str], purpose: str) -> Iterable[str]:
-        groups = {group.name: group for group in catalogue.GROUPS}
+    def _meant(self, features: Iterable[str], purpose: str) -> Iterator[tuple[str, str, int | None]]:
+        """Full names, each with its group and the version of it that is meant; None where there is no such group."""
+        current = {group.name: group for group in catalogue.GROUPS}
+        known = current | {group.version_name: group for group in catalogue.versions()}
         for name in features:
-            if name in groups:
-                permitted = set(chosen(None, purpose))
-                yield from (full for full in map(groups[name].full_name, groups[name].features) if full in permitted)
+            if group := known.get(name):
+                yield from ((full, group.name, group.version) for full in permitted(purpose, [group]))
             elif name.startswith(MODEL_URI):
                 yield from self._of_model(name)
             else:
-                yield name
+                of = name.partition("__")[0]
+                yield name, of, current[of].version if of in current else None
 
-    def _of_model(self, uri: str) -> Iterable[str]:
+    def _of_model(self, uri: str) -> Iterator[tuple[str, str, int]]:
         from jobs import tracking
 
-        return tracking.load(self._settings, tracking.resolve(self._settings, uri)).features
+        model = tracking.load(self._settings, tracking.resolve(self._settings, uri))
+        numbers = model.facts["group_versions"]
+        yield from ((name, of, numbers[of]) for name in model.features for of in [name.partition("__")[0]])
 
-    def _rows(self, names: Sequence[str], asked: Asked) -> Drawn:
-        parts = [published.rows(self._settings, group, published.names_of(group, names), asked) for group in published.groups_of(names)]
+    def _rows(self, names: Sequence[str], groups: Sequence[FeatureGroup], asked: Asked) -> Drawn:
+        parts = [published.rows(self._settings, group, published.names_of(group, names), asked) for group in groups]
         # A group may have been published where another was not yet: a row of either is a row.
         joined = f"({parts[0]})" + "".join(f" full join ({part}) using ({', '.join(KEYS)})" for part in parts[1:])
         return _drawn(f"select {', '.join([*KEYS, *names])} from {joined} order by {', '.join(KEYS)}")
 
-    def _computed(self, names: Sequence[str], day: date, *, is_now: bool) -> Drawn:
-        span = computed.answered(self._settings) if is_now else None
+    def _computed(self, names: Sequence[str], groups: Sequence[FeatureGroup], day: date, *, is_now: bool) -> Drawn:
+        span = computed.answered(self._settings) if is_now and computed.tells(groups) else None
         if span and span[0] <= day <= span[1]:
             return Drawn(computed.everybody(self._settings, names, day))
-        because = computed.told(self._settings) if is_now else "what is not stored can be told as corrected and as known now only"
-        raise InputNotReadyError(f"No features of [{day}]: {self._nearest(names, day)}; {because}")
+        because = computed.told(self._settings, groups) if is_now else "what is not stored can be told as corrected and as known now only"
+        raise InputNotReadyError(f"No features of [{day}]: {self._nearest(groups, day)}; {because}")
 
-    def _nearest(self, names: Sequence[str], day: date) -> str:
+    def _nearest(self, groups: Sequence[FeatureGroup], day: date) -> str:
         """What there is instead, group by group where they differ."""
-        told = {group.table.full_name: published.stored_dates(self._settings, group) for group in published.groups_of(names)}
+        told = {group.table.full_name: published.stored_dates(self._settings, group) for group in groups}
         lacking = {table: sorted(found, key=lambda one: abs(one - day))[:NEAREST] for table, found in told.items() if day not in found}
         described = "; ".join(
             f"[{table}] has {[str(one) for one in sorted(nearest)] or 'none at all'}" for table, nearest in lacking.items()

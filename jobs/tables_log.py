@@ -12,7 +12,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from conf.settings import Settings
     from expectations.contracts.types import Table
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 # Most questions are answered by the newest commits: the whole history of a table of years is read only when they don't.
 PAGES = (20, 400, None)
 # Delta's operations after which a table holds the same rows.
-KEEPS_ROWS = ("CREATE TABLE", "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")
+KEEPS_ROWS = ("CREATE TABLE", "ADD COLUMN", "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")
+
+# Metadata of a column that the table gained when it had rows: older files are without it.
+ADDED = "kequn.added"
 
 
 def location(settings: Settings, table: Table) -> str:
@@ -36,6 +39,18 @@ def log(settings: Settings, table: Table) -> DeltaLog | None:
         return None
     except (DeltaError, OSError) as error:
         raise ConfigurationError(f"[{place}] can't be read as table [{table.full_name}]: {error}; check paths.warehouse") from error
+
+
+def lacking(opened: DeltaLog, names: Iterable[str]) -> list[str]:
+    """Those of the columns that the table does not have."""
+    known = {field.name for field in opened.schema().fields}
+    return [name for name in names if name not in known]
+
+
+def added(opened: DeltaLog, names: Iterable[str]) -> dict[str, str]:
+    """Those of the columns that the table gained when it had rows, with Delta's name of their type."""
+    wanted = set(names)
+    return {field.name: str(field.type.type) for field in opened.schema().fields if field.name in wanted and ADDED in field.metadata}
 
 
 def version(settings: Settings, table: Table) -> int:
@@ -64,6 +79,17 @@ def tells_changes(settings: Settings, table: Table, *, after: int, kept_since: d
 def may_hold(settings: Settings, table: Table, first: date, last: date) -> bool:
     """Whether a file of the table may hold rows of a date from first to last: the log's statistics tell, without a scan."""
     return bool(_highest(settings, table, str(table.date), first, last))
+
+
+def not_held(settings: Settings, table: Table, dates: Iterable[date]) -> set[date]:
+    """Those of the dates of which no file of the table can hold rows, by the log's statistics."""
+    opened = log(settings, table)
+    files = opened.get_add_actions(flatten=True) if opened else None
+    bounds = (f"min.{table.date}", f"max.{table.date}")
+    if files is None or not set(bounds) <= set(files.column_names):
+        return set(dates) if files is None or not files.num_rows else set()
+    ranges = list(zip(*(files.column(name).to_pylist() for name in bounds), strict=True))
+    return {day for day in dates if not any(low is None or high is None or low <= day <= high for low, high in ranges)}
 
 
 def may_be_revised(settings: Settings, table: Table, first: date, last: date) -> bool:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from jobs.errors import InputNotReadyError, InvariantError
-from jobs.tables_log import location, log, version
+from jobs.tables_log import lacking, location, log, version
 
 if TYPE_CHECKING:
     from datetime import date
@@ -22,13 +22,15 @@ PLAIN_FILES = 1000
 
 
 def read(context: JobContext, table: Table, *, at_version: int | None = None) -> DataFrame:
-    """The table's rows in the contract's columns. Raises InputNotReadyError when it does not exist yet."""
+    """The table's rows in the contract's columns. Raises InputNotReadyError when it, or one of these, does not exist yet."""
     opened = log(context.settings, table)
     if opened is None:
         raise InputNotReadyError(
             f"Table [{table.full_name}] does not exist under [{context.settings.warehouse}]; run the job that writes it first"
         )
-    if at_version is None and _is_plain(opened, table):
+    if missing := lacking(opened, table.column_names):
+        raise InputNotReadyError(f"Table [{table.full_name}] has no columns {missing} yet; run the job that writes it first")
+    if at_version is None and _is_plain(opened):
         return _files(context, table, opened)
     reader = context.spark.read.format("delta")
     if at_version is not None:
@@ -36,11 +38,10 @@ def read(context: JobContext, table: Table, *, at_version: int | None = None) ->
     return reader.load(location(context.settings, table)).select(*table.column_names)
 
 
-def _is_plain(opened: DeltaLog, table: Table) -> bool:
+def _is_plain(opened: DeltaLog) -> bool:
     """Whether the rows are those of the log's Parquet files as they are, and the files few enough to name them."""
     is_basic = opened.protocol().min_reader_version == 1  # no deletion vectors, no renamed columns
-    known = {field.name for field in opened.schema().fields}
-    return is_basic and known.issuperset(table.column_names) and len(opened.file_uris()) <= PLAIN_FILES
+    return is_basic and len(opened.file_uris()) <= PLAIN_FILES
 
 
 def _files(context: JobContext, table: Table, opened: DeltaLog) -> DataFrame:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from features.catalogue import GROUPS
 from jobs import ledger, runner, tables, tracking
+from jobs.build.wide import wide_features
 from jobs.context import JobReport
 from jobs.errors import GateError
 from jobs.models import boosting, gate, pictures, training, used
@@ -142,13 +144,29 @@ def _facts(context: JobContext, material: Material) -> dict[str, Any]:
 
 
 def _rival_metrics(context: JobContext, material: Material, rival: Registered | None, test: pd.DataFrame) -> Mapping[str, float] | None:
-    """The champion's metrics on the same test; None when there is none, or its features mean something else today."""
+    """The champion's metrics for the same customers and dates, fed with the versions of features that it was trained on.
+
+    None when there is none, or these mean something else today.
+    """
     if rival is None:
         return None
     scorer = tracking.load(context.settings, rival)
-    if used.changed(scorer.facts) or not set(scorer.features) <= set(test.columns):
+    if used.changed(scorer.facts):
         return None
+    if used.changed(scorer.facts, GROUPS) or not set(scorer.features) <= set(test.columns):
+        test = _as_fed(context, material, scorer, test)
     return training.judge(material.model, scorer, test).metrics
+
+
+def _as_fed(context: JobContext, material: Material, scorer: Scorer, test: pd.DataFrame) -> pd.DataFrame:
+    """The test's rows with the features of the versions that the scorer knows, in key order."""
+    names = list(scorer.features)
+    wide = wide_features(context, material.snapshots.test, names=names, purpose=material.model.purpose, groups=used.groups(scorer.facts))
+    fed = wide.selectExpr(*KEYS, *(f"cast({name} as double) as {name}" for name in names)).toPandas()
+    own = [*KEYS, training.ACTUAL, training.UNSEEN]
+    # The plain rule's feature stays the test's own.
+    baseline = [name for name in (material.model.baseline,) if name not in names]
+    return test[[*own, *baseline]].merge(fed, on=KEYS, how="inner").sort_values(KEYS, ignore_index=True)
 
 
 def _to_track(

@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deltalake import CommitProperties, Schema, Transaction, WriterProperties, write_deltalake
+from deltalake import CommitProperties, Field, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake import DeltaTable as DeltaLog
 
 from expectations.contracts.types import Write
 from jobs.errors import ConfigurationError, ConflictError, InvariantError
-from jobs.tables_log import applied_generation, commits, location, version
+from jobs.tables_log import ADDED, applied_generation, commits, location, log, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -82,11 +82,12 @@ def as_counts(written: Written) -> dict[str, Any]:
 
 
 def create(context: RunContext, table: Table) -> None:
-    """Create the table as its contract says, if it is not there.
+    """Create the table as its contract says, if it is not there; if it is, give it the columns that the contract has gained.
 
     By the log's own writer, without Spark: an empty table is one small file, for which Spark takes a second.
     """
     if version(context.settings, table) >= 0:
+        widen(context, table)
         return
     place = location(context.settings, table)
     with explained(context, table):
@@ -96,6 +97,20 @@ def create(context: RunContext, table: Table) -> None:
             configuration=configuration(table),
         )  # fmt: skip
         _write_checksum(Path(place) / "_delta_log")
+
+
+def widen(context: RunContext, table: Table) -> None:
+    """Add the contract's columns that the table, where there is one, does not have yet: null in the rows that it holds."""
+    opened = log(context.settings, table)
+    if opened is None:
+        return
+    known = {field.name for field in opened.schema().fields}
+    lacking = [
+        Field(field.name, field.type, nullable=True, metadata={ADDED: "true"}) for field in _schema(table).fields if field.name not in known
+    ]
+    if lacking:
+        with explained(context, table):
+            opened.alter.add_columns(lacking)
 
 
 def configuration(table: Table) -> dict[str, str]:
@@ -202,8 +217,11 @@ def _row_bytes(table: Table) -> int:
 
 def append_arrow(context: RunContext, table: Table, rows: pa.Table, signed: Mapping[str, str]) -> None:
     """Append rows that are in this process, in the contract's columns, without Spark."""
+    opened = DeltaLog(location(context.settings, table))
+    # A column that the contract has no more stays with what it holds, and is null from now on.
+    has_more = {field.name for field in opened.schema().fields} - set(rows.column_names)
     write_deltalake(
-        location(context.settings, table), rows, mode="append", writer_properties=WriterProperties(compression="ZSTD"),
+        opened, rows, mode="append", schema_mode="merge" if has_more else None, writer_properties=WriterProperties(compression="ZSTD"),
         commit_properties=CommitProperties(
             custom_metadata={"userMetadata": signed["userMetadata"]},
             app_transactions=[Transaction(signed["txnAppId"], int(signed["txnVersion"]))],

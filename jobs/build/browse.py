@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from features import catalogue
 from features.spec import PURPOSES
+from jobs.build import versions
 from jobs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     Plain words, not subcommands: argparse takes the value of a mistyped option for a subcommand and hides the mistake.
     """
     looking = parser.add_argument_group("look through the catalogue instead of building")
-    looking.add_argument("look", nargs="*", metavar="list | show NAME | search WORD", help="features by group; all about one; by words")
-    looking.add_argument("--group", help="list those of one group only")
+    # fmt: off
+    looking.add_argument("look", nargs="*", metavar="list | show NAME | search WORD | compare NAME | retire NAME_v1",
+                         help="features by group; all about one; by words; how two versions of a group differ; the end of a version")
+    # fmt: on
+    looking.add_argument("--group", help="list, or build, one group only, NAME or NAME_v2")
     looking.add_argument("--purpose", choices=PURPOSES, help="list only those that may be used for it")
 
 
@@ -44,12 +48,15 @@ def _answer(arguments: Namespace) -> list[str]:
         case ["search", _, *_]:
             return found(arguments.look[1:])
         case words:
-            raise UsageError(f"{words} is neither `list`, `show NAME` nor `search WORD`; dates of a build follow --as-of, --from and --to")
+            raise UsageError(
+                f"{words} is neither `list`, `show NAME`, `search WORD`, `compare NAME` nor `retire NAME_v1`; "
+                "dates of a build follow --as-of, --from and --to"
+            )
 
 
 def listed(*, group: str | None = None, purpose: str | None = None) -> list[str]:
     """A heading per group, then a line per feature. Raises UsageError for an unknown group."""
-    groups = [_group(group)] if group else list(catalogue.GROUPS)
+    groups = [versions.named(group)] if group else list(catalogue.versions())
     lines = []
     for one in groups:
         mine = [feature for feature in one.features if purpose is None or purpose in feature.purposes]
@@ -59,7 +66,7 @@ def listed(*, group: str | None = None, purpose: str | None = None) -> list[str]
 
 def shown(name: str) -> list[str]:
     """Everything that is declared of a feature, down to the core table; or a group's list. Raises UsageError."""
-    if name in {group.name for group in catalogue.GROUPS}:
+    if name in {known for group in catalogue.versions() for known in (group.name, group.version_name)}:
         return listed(group=name)
     if name not in catalogue.FEATURES:
         raise UsageError(_unknown("feature or group", name, [*catalogue.FEATURES, *(group.name for group in catalogue.GROUPS)]))
@@ -115,13 +122,6 @@ def _taken(item: Wanted) -> str:
         return item.aggregate
     window = f" over {item.window} days" if item.window else ""
     return f"{item.measure.operation}({item.measure.column}){window}"
-
-
-def _group(name: str) -> FeatureGroup:
-    known = {group.name: group for group in catalogue.GROUPS}
-    if name not in known:
-        raise UsageError(_unknown("group", name, list(known)))
-    return known[name]
 
 
 def _vocabulary() -> list[str]:

@@ -18,7 +18,6 @@ from pyspark.sql import functions as F
 
 from expectations.contracts import core
 from features import spine
-from features.catalogue import GROUPS
 from jobs import ledger, tables
 from jobs.build.dates import between
 from jobs.build.facts import INPUTS
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from conf.settings import Settings
     from expectations.contracts.types import Table
+    from features.spec import FeatureGroup
     from jobs.build.facts import Facts
     from jobs.context import JobContext
 
@@ -41,13 +41,13 @@ CUSTOMERS, ACCOUNT = ("customer_key", "survivor_key"), "account_key"
 class Corrections:
     """What has to be made again because inputs have changed from versions `before` to `now`.
 
-    touched: first business date that changed, by table. dates: stored as-of dates from there on, by feature table.
+    touched: first business date that changed, by table. dates: stored as-of dates from there on, by group.
     """
 
     before: Mapping[str, int]
     now: Mapping[str, int]
     touched: Mapping[str, date]
-    dates: Mapping[str, Collection[date]]
+    dates: Mapping[FeatureGroup, Collection[date]]
 
     @property
     def all_dates(self) -> list[date]:
@@ -69,26 +69,25 @@ def seen(settings: Settings) -> dict[str, int]:
     return {table.full_name: tables.version(settings, table) for table in INPUTS}
 
 
-def due(context: JobContext, now: Mapping[str, int], asked: Sequence[date]) -> Corrections | None:
-    """What has changed since the newest run of `kequn features`, without the dates that are asked for anyway.
+def due(context: JobContext, now: Mapping[str, int], asked: Mapping[FeatureGroup, Collection[date]]) -> Corrections | None:
+    """What has changed since the newest run of `kequn features`, without the dates that are asked for anyway, by group.
 
     None where nothing has, no date is stored that it concerns, or no run has told what it saw. Dates that lie further back
     than the settings' `retention.corrected_days` are left as they are.
     """
-    run = ledger.newest(context.settings, "features")
-    before: dict[str, int] = json.loads(run["figures"]).get("seen", {}) if run else {}
+    before: dict[str, int] = ledger.figures_of_newest(context.settings, "features").get("seen", {})
     touched = _touched(context.settings, before, now)
     if not touched:
         return None
-    reach = asked[-1] - timedelta(days=context.settings.retention.corrected_days)
-    dates = _stored(context, max(min(touched.values()), reach), without=asked)
+    reach = context.as_of - timedelta(days=context.settings.retention.corrected_days)
+    dates = _stored(context, max(min(touched.values()), reach), asked)
     return Corrections(before=before, now=now, touched=touched, dates=dates) if dates else None
 
 
 def concerning(settings: Settings, before: Mapping[str, int], now: Mapping[str, int], day: date) -> Corrections | None:
     """What has changed between two versions of the inputs that a date sees; None where nothing has."""
     touched = {name: first for name, first in _touched(settings, before, now).items() if first <= day}
-    return Corrections(before=before, now=now, touched=touched, dates={"": {day}}) if touched else None
+    return Corrections(before=before, now=now, touched=touched, dates={}) if touched else None
 
 
 def _touched(settings: Settings, before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, date]:
@@ -97,29 +96,28 @@ def _touched(settings: Settings, before: Mapping[str, int], now: Mapping[str, in
     return {name: date.fromisoformat(day) for name, day in found.items() if day}
 
 
-def _stored(context: JobContext, since: date, *, without: Collection[date]) -> dict[str, set[date]]:
-    """Stored as-of dates from `since` on, by table: of most nights the log's statistics tell that there are none."""
-    groups = [group.table for group in GROUPS if tables.may_hold(context.settings, group.table, since, date.max)]
+def _stored(context: JobContext, since: date, asked: Mapping[FeatureGroup, Collection[date]]) -> dict[FeatureGroup, set[date]]:
+    """Stored as-of dates from `since` on, but those asked for: of most nights the log's statistics tell that there are none."""
+    groups = [group for group in asked if tables.may_hold(context.settings, group.table, since, date.max)]
     if not groups:
         return {}
     rows = [
-        tables.read(context, table).where(between("as_of_date", since, date.max)).select(F.lit(table.full_name).alias("name"), "as_of_date")
-        for table in groups
+        tables.read(context, group.table).where(between("as_of_date", since, date.max)).select(F.lit(n).alias("n"), "as_of_date")
+        for n, group in enumerate(groups)
     ]
-    found: dict[str, set[date]] = {}
-    for name, day in _union(rows).distinct().collect():
-        if day not in without:
-            found.setdefault(name, set()).add(day)
+    found: dict[FeatureGroup, set[date]] = {}
+    for n, day in sorted(_union(rows).distinct().collect()):
+        if day not in asked[groups[n]]:
+            found.setdefault(groups[n], set()).add(day)
     return found
 
 
-def customers(facts: Facts, corrections: Corrections) -> DataFrame | None:
-    """Grain: customer_key, all whose rows the changes may concern; None where that is everybody.
+def customers(facts: Facts, corrections: Corrections, until: date) -> DataFrame | None:
+    """Grain: customer_key, all whose rows of dates up to `until` the changes may concern; None where that is everybody.
 
     More customers than concerned cost time, fewer would be wrong: whoever ever held an account of a changed row is among
     them, and everybody who owns, or owned, the facts of another one of them.
     """
-    until = corrections.all_dates[-1]
     concerning = [table for table in INPUTS if corrections.touched.get(table.full_name, date.max) <= until]
     if not all(_is_followed(facts.context, table, corrections) for table in concerning):
         return None

@@ -12,13 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from features import catalogue, engine, windows
-from features.spec import Empty
-from jobs import frames, lock, runner, tables
-from jobs.build import browse, corrections, tile_store, window_states
+from features.spec import Empty, columns_of
+from jobs import frames, ledger, lock, runner, tables
+from jobs.build import browse, corrections, declarations, tile_store, versions, window_states
 from jobs.build.dates import add_month_ends_argument, as_of_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
-from jobs.errors import DataRejectedError, InvariantError
+from jobs.errors import DataRejectedError, InvariantError, UsageError
 from jobs.threads import side_by_side
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from features.engine import Core
+    from features.spec import FeatureGroup
     from jobs.build.corrections import Corrections
-    from jobs.context import JobContext
+    from jobs.context import JobContext, Request
     from jobs.tables import Written
 
 
@@ -43,27 +44,45 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     if arguments.look:
         return browse.run(arguments)
-    scope = "month-ends" if arguments.month_ends else ""
-    return runner.execute(JOB, runner.request_of("features", arguments, scope=scope, month_ends=arguments.month_ends))
+    declarations.expect_sound()
+    only = [versions.named(arguments.group).version_name] if arguments.group else []
+    scope = " ".join([*(["month-ends"] if arguments.month_ends else []), *only])
+    return runner.execute(JOB, runner.request_of("features", arguments, scope=scope, month_ends=arguments.month_ends, only=only))
 
 
 def build(context: JobContext) -> JobReport:
     """Spine → tiles → measures → features → check → tables; then stored rows that late and corrected facts concern.
 
-    Raises InputNotReadyError, DataRejectedError.
+    Raises InputNotReadyError, DataRejectedError; ConfigurationError for declarations that can't be computed, before anything is written.
     """
+    with declarations.explained():
+        return _build(context)
+
+
+def _build(context: JobContext) -> JobReport:
     seen = corrections.seen(context.settings)
+    groups = versions.built(context.settings)
+    asked = _asked(groups, context.request)
     dates = covered(context, as_of_dates(context.request))
-    late = corrections.due(context, seen, dates)
+    late = corrections.due(context, seen, {group: dates if group in asked else () for group in groups})
     every = [*dates, *(late.all_dates if late else ())]
     facts = Facts(context, min(every), max(every))
+    spec_hashes = {group.table.full_name: catalogue.spec_hash(group) for group in asked}
+    if (
+        context.request.force
+        or not spec_hashes.items() <= ledger.figures_of_newest(context.settings, "features").get("spec_hashes", {}).items()
+    ):
+        declarations.expect_analysable(facts, asked)
+    for group in groups:
+        tables.widen(context, group.table)
     day_tiles, written, stored = tile_store.brought_up_to_date(facts)
     known = facts.core(day_tiles)
     states = window_states.recorded(context.settings)
-    night = window_states.night(facts, dates, seen, states)
-    with _made(context, replace(known, sweep=night.sweep) if night else known, dates) as wide:
-        span = check(wide)
-        published = _publish(context, wide, span, dict.fromkeys(_names(), dates))
+    # States are those of all groups: a part of them would not be rolled by the next night.
+    night = window_states.night(facts, dates, seen, states) if asked == groups else None
+    with _made(context, replace(known, sweep=night.sweep) if night else known, dates, asked) as wide:
+        span = check(wide, asked)
+        published = _publish(context, wide, span, dict.fromkeys(asked, dates))
     if night:
         rolled, states = night.store()
         night.release()
@@ -72,16 +91,25 @@ def build(context: JobContext) -> JobReport:
     figures = {
         "states": [one.figures for one in states],
         "first": str(dates[0]), "last": str(dates[-1]), "tiles": stored.figures, "seen": seen, "corrections": late.figures if late else {},
-        "spec_hashes": {group.table.full_name: catalogue.spec_hash(group) for group in catalogue.GROUPS},
+        "spec_hashes": spec_hashes,
     }  # fmt: skip
-    return _report([*written, *published], corrected, rows=span.rows, dates=dates, figures=figures)
+    return _report([*written, *published], corrected, rows=span.rows, dates=dates, asked=asked, figures=figures)
+
+
+def _asked(groups: Sequence[FeatureGroup], request: Request) -> tuple[FeatureGroup, ...]:
+    """Those of the groups that the request asks for; all, where it names none. Raises UsageError for one that is retired."""
+    only = request.options.get("only")
+    found = tuple(group for group in groups if not only or group.version_name in only)
+    if not found:
+        raise UsageError(f"{only} was retired, and is built no more; there are {[group.version_name for group in groups]}")
+    return found
 
 
 def _correct(facts: Facts, known: Core, late: Corrections) -> list[Written]:
     """Append revisions of the stored rows that come out differently now. Raises ConflictError while another run does."""
     # Runs of different dates correct the same rows: side by side they would append the same revision twice.
     with lock.held(facts.context.settings.locks, "features-corrections"):
-        customers = corrections.customers(facts, late)
+        customers = corrections.customers(facts, late, late.all_dates[-1])
         if customers is None:
             return _made_again(facts.context, known, late)
         with frames.kept(customers) as few:
@@ -89,15 +117,16 @@ def _correct(facts: Facts, known: Core, late: Corrections) -> list[Written]:
 
 
 def _made_again(context: JobContext, known: Core, late: Corrections, *, among: DataFrame | None = None) -> list[Written]:
-    with _made(context, known, late.all_dates) as wide:
-        span = tables.Span(check(wide).rows, late.all_dates[0], late.all_dates[-1])
+    groups = tuple(late.dates)
+    with _made(context, known, late.all_dates, groups) as wide:
+        span = tables.Span(check(wide, groups).rows, late.all_dates[0], late.all_dates[-1])
         return _publish(context, wide, span, late.dates, among=among, part=late.part)
 
 
 @contextmanager
-def _made(context: JobContext, known: Core, dates: Sequence[date]) -> Iterator[DataFrame]:
+def _made(context: JobContext, known: Core, dates: Sequence[date], groups: Sequence[FeatureGroup]) -> Iterator[DataFrame]:
     with planned_once(context.spark):
-        wide = frames.made(engine.features_of(known, dates))
+        wide = frames.made(engine.features_of(known, dates, groups))
     try:
         yield wide
     finally:
@@ -105,16 +134,19 @@ def _made(context: JobContext, known: Core, dates: Sequence[date]) -> Iterator[D
 
 
 def _publish(
-    context: JobContext, wide: DataFrame, span: tables.Span, dates: Mapping[str, Collection[date]], *, among: DataFrame | None = None, part: str = ""
+    context: JobContext, wide: DataFrame, span: tables.Span, dates: Mapping[FeatureGroup, Collection[date]], *, among: DataFrame | None = None,
+    part: str = "",
 ) -> list[Written]:  # fmt: skip
-    """Append to each table, of the dates that are its own, what is new or differs."""
+    """Append to each group's table, of the dates that are its own, what is new or differs. wide: of these groups, in this order."""
     every = set().union(*dates.values())
+    columns = columns_of(tuple(dates))
+    mine = {group: [f"{name} as {group.full_name(one)}" for name, (of, one) in columns.items() if of is group] for group in dates}
     return side_by_side(
         partial(
-            tables.append_revisions, context, group.table, _of(wide, own, every).select(*group.table_columns), part=part, span=span,
+            tables.append_revisions, context, group.table, _of(wide, own, every).selectExpr(*windows.KEYS, *mine[group]), part=part, span=span,
             scope=tables.Scope(own, among),
         )
-        for group in catalogue.GROUPS if (own := dates.get(group.table.full_name))
+        for group, own in dates.items()
     )  # fmt: skip
 
 
@@ -122,19 +154,15 @@ def _of(wide: DataFrame, dates: Collection[date], every: Collection[date]) -> Da
     return wide if len(dates) == len(every) else wide.where(wide.as_of_date.isin(sorted(dates)))
 
 
-def _names() -> list[str]:
-    return [group.table.full_name for group in catalogue.GROUPS]
-
-
-def check(wide: DataFrame) -> tables.Span:
-    """Rows and dates of the frame, once its key is unique and no feature that means zero without rows is null.
+def check(wide: DataFrame, groups: Sequence[FeatureGroup]) -> tables.Span:
+    """Rows and dates of the groups' frame, once its key is unique and no feature that means zero without rows is null.
 
     One aggregation. Raises InvariantError for a repeated key, DataRejectedError for a null or an empty frame.
     """
     from pyspark.sql import functions as F
 
-    promised = [name for name, (_, feature) in catalogue.FEATURES.items() if feature.empty_means is Empty.ZERO]
-    lacks = F.expr(" or ".join(f"{name} is null" for name in promised))
+    promised = [name for name, (_, feature) in columns_of(groups).items() if feature.empty_means is Empty.ZERO]
+    lacks = F.expr(" or ".join(f"{name} is null" for name in promised) or "false")
     found = wide.agg(
         F.count(F.lit(1)).alias("rows"), F.count_distinct(*windows.KEYS).alias("keys"), F.count_if(lacks).alias("lacking"),
         F.min("as_of_date").alias("first"), F.max("as_of_date").alias("last"),
@@ -153,14 +181,14 @@ def check(wide: DataFrame) -> tables.Span:
 
 
 def _report(
-    written: Sequence[Written], corrected: Sequence[Written], *, rows: int, dates: Sequence[date], figures: Mapping[str, Any]
-) -> JobReport:
+    written: Sequence[Written], corrected: Sequence[Written], *, rows: int, dates: Sequence[date], asked: Sequence[FeatureGroup], figures: Mapping[str, Any]
+) -> JobReport:  # fmt: skip
     return JobReport(
         rows={
             "rows_in": rows,
             "rows_out": sum(item.inserted + item.updated for item in written),
             "dates": len(dates),
-            "features": len(catalogue.FEATURES),
+            "features": sum(len(group.features) for group in asked),
         }
         | {f"{item.table} inserted": item.inserted for item in written}
         | {f"{item.table} {what}": count for item in written for what, count in _revised(item)}
@@ -181,5 +209,5 @@ def _revised(item: Written) -> list[tuple[str, int]]:
 
 JOB = runner.Job(
     name="features", run=build, inputs=INPUTS,
-    outputs=(*(source.table for source in catalogue.TILED), catalogue.WINDOW_STATE, *(group.table for group in catalogue.GROUPS)),
+    outputs=(*(source.table for source in catalogue.TILED), catalogue.WINDOW_STATE, *(group.table for group in catalogue.versions())),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from features import catalogue, engine
 from jobs import frames, ledger, runner, tables
-from jobs.build import tile_store
+from jobs.build import declarations, tile_store
 from jobs.build.dates import add_month_ends_argument, as_of_dates, in_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
@@ -37,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
+    declarations.expect_sound()
     scope = "month-ends" if arguments.month_ends else ""
     return runner.execute(JOB, runner.request_of("labels", arguments, scope=scope, month_ends=arguments.month_ends))
 

@@ -12,6 +12,7 @@ from expectations.contracts.features import SEGMENT_DAILY, SEGMENT_MEMBERSHIP
 from features import catalogue, membership, segmentation
 from features.segments import asset_tier
 from jobs import runner, tables
+from jobs.build import declarations
 from jobs.build.dates import add_month_ends_argument, as_of_dates, in_dates
 from jobs.build.wide import built_dates, newest, wide_features
 from jobs.context import JobReport
@@ -35,6 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
+    declarations.expect_sound()
     scope = "month-ends" if arguments.month_ends else ""
     return runner.execute(JOB, runner.request_of("segments", arguments, scope=scope, month_ends=arguments.month_ends))
 

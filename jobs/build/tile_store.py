@@ -1,16 +1,18 @@
 """Day tiles as stored: which of them are still true, and making those that are not.
 
-A run of `kequn features` tells the ledger which days' tiles are stored and of which versions of core tables they were
-made. Later commits of these tables say which business date they touched first: from there on tiles are made again, so
-that late and corrected rows reach them, and a night reads its new days and what they touched instead of a year.
+A run of `kequn features` tells the ledger which days' tiles are stored, in which version of their table, of which versions
+of core tables they were made and by which declarations. Later commits of these tables say which business date they touched
+first: from there on tiles are made again, so that late and corrected rows reach them, and a night reads its new days and what
+they touched instead of a year. A source whose tiles are declared anew is made again as a whole, the others are not.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import core
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from jobs.context import JobContext
     from jobs.tables import Written
 
+ROOT = Path(__file__).parents[2]
+# The code that makes tiles of facts.
+MAKERS = ("features/tiles.py", "features/margin.py", "jobs/build/facts.py", "jobs/build/tile_store.py")
 # What a source's tiles are made of.
 MADE_OF = {
     TRANSACTION.name: (core.TRANSACTION,),
@@ -45,33 +50,49 @@ MADE_OF = {
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """Tiles of business dates since[source]..until, made of these versions of core tables by this code."""
+    """Tiles of business dates since[source]..until, made of these versions of core tables; made_by: by source (`maker`).
+
+    kept_in: by source the version of its table that holds them.
+    """
 
     since: Mapping[str, date]
     until: date
     versions: Mapping[str, int]
-    code: str
+    made_by: Mapping[str, str]
+    kept_in: Mapping[str, int]
 
     @property
     def figures(self) -> dict[str, Any]:
         since = {name: str(day) for name, day in self.since.items()}
-        return {"since": since, "until": str(self.until), "versions": dict(self.versions), "code": self.code}
+        return {
+            "since": since, "until": str(self.until), "versions": dict(self.versions), "made_by": dict(self.made_by), "kept_in": dict(self.kept_in),
+        }  # fmt: skip
 
     def true_until(self, settings: Settings, source: Source) -> date:
-        """Last business date whose tiles are as core tables tell now."""
+        """Last business date whose tiles are as core tables tell now, and as they were left: not where somebody deleted rows."""
+        if self.made_by.get(source.name) != maker(source):
+            return date.min
         touched = [tables.first_touched(settings, table, after=self.versions[table.full_name]) for table in MADE_OF[source.name]]
+        touched.append(tables.first_touched(settings, source.table, after=self.kept_in[source.name]))
         stale = min((date.fromisoformat(day) for day in touched if day), default=date.max)
         return min(self.until, stale - timedelta(days=1)) if stale > date.min else date.min
 
 
+@cache
+def maker(source: Source) -> str:
+    """Digest of what decides a source's tiles: their columns, and the code that makes them. Measures and windows take no part."""
+    columns = repr([(column.name, column.sql, str(column.merge)) for column in source.columns])
+    code = [(ROOT / name).read_bytes() for name in MAKERS]
+    return hashlib.sha256(b"\n".join([columns.encode(), *code])).hexdigest()[:12]
+
+
 def recorded(settings: Settings) -> Stored | None:
-    """What the newest run of `kequn features` stored; None where nothing is known, or other code made it."""
-    run = ledger.newest(settings, "features")
-    told = json.loads(run["figures"]).get("tiles") if run else None
-    if not told or told["code"] != ledger.code_version():
+    """What the newest run of `kequn features` stored; None where nothing is known."""
+    told = ledger.figures_of_newest(settings, "features").get("tiles")
+    if not told or "made_by" not in told:
         return None
     since = {name: date.fromisoformat(day) for name, day in told["since"].items()}
-    return Stored(since=since, until=date.fromisoformat(told["until"]), versions=told["versions"], code=told["code"])
+    return Stored(since=since, until=date.fromisoformat(told["until"]), **{name: told[name] for name in ("versions", "made_by", "kept_in")})
 
 
 def trusted(facts: Facts) -> dict[str, DataFrame]:
@@ -98,10 +119,12 @@ def brought_up_to_date(facts: Facts) -> tuple[dict[str, DataFrame], list[Written
     kept = before if before and all(before.since[source.name] <= facts.opening(source) for source in TILED) else None
     after = Stored(
         since=kept.since if kept else {source.name: facts.opening(source) for source in TILED},
-        until=max(kept.until, facts.last) if kept else facts.last, versions=versions, code=ledger.code_version(),
+        until=max(kept.until, facts.last) if kept else facts.last, versions=versions,
+        made_by={source.name: maker(source) for source in TILED}, kept_in={},
     )  # fmt: skip
     written = side_by_side(partial(_make, facts, source, kept, after) for source in TILED)
-    return {source.name: _read(facts, source, after) for source in TILED}, [one for one in written if one], after
+    kept_in = {source.name: tables.version(context.settings, source.table) for source in TILED}
+    return {source.name: _read(facts, source, after) for source in TILED}, [one for one in written if one], replace(after, kept_in=kept_in)
 
 
 def _read(facts: Facts, source: Source, stored: Stored) -> DataFrame:

@@ -7,6 +7,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from features import catalogue
+from features.spec import columns_of
 from jobs import tables
 from jobs.build.dates import in_dates, month_of
 from jobs.errors import InputNotReadyError, UsageError
@@ -23,46 +24,48 @@ if TYPE_CHECKING:
 KEYS = ("customer_key", "as_of_date")
 
 
-def permitted(purpose: str | None) -> tuple[str, ...]:
-    """Full names of the features that permit the purpose, in the catalogue's order; all without a purpose."""
-    return tuple(name for name, (_, feature) in catalogue.FEATURES.items() if purpose is None or purpose in feature.purposes)
+def permitted(purpose: str | None, groups: Sequence[FeatureGroup] | None = None) -> tuple[str, ...]:
+    """Full names of the features that permit the purpose, in the catalogue's order; all without a purpose.
+
+    groups: one version of each (catalogue.in_versions); the current ones, where nothing is said.
+    """
+    declared = catalogue.FEATURES if groups is None else columns_of(groups)
+    return tuple(name for name, (_, feature) in declared.items() if purpose is None or purpose in feature.purposes)
 
 
-def chosen(names: Sequence[str] | None, purpose: str | None) -> tuple[str, ...]:
+def chosen(names: Sequence[str] | None, purpose: str | None, groups: Sequence[FeatureGroup] | None = None) -> tuple[str, ...]:
     """The features to read. Raises UsageError for unknown names (with the nearest) and for those the purpose may not see."""
-    allowed = permitted(purpose)
+    allowed = permitted(purpose, groups)
     if names is None:
         return allowed
     if not names:
         raise UsageError("No features are named; name some, or leave names out for all that are permitted")
-    unknown = [name for name in names if name not in catalogue.FEATURES]
+    declared = catalogue.FEATURES if groups is None else columns_of(groups)
+    unknown = [name for name in names if name not in declared]
     if unknown:
-        near = {name: difflib.get_close_matches(name, catalogue.FEATURES, n=3, cutoff=0.5) for name in unknown}
+        near = {name: difflib.get_close_matches(name, declared, n=3, cutoff=0.5) for name in unknown}
         raise UsageError(f"No features {unknown} in the catalogue; nearest: {near}")
     refused = [name for name in names if name not in allowed]
     if refused:
         raise UsageError(
-            f"Features {refused} may not be read for [{purpose}]; they permit {[catalogue.feature(name).purposes for name in refused]}"
+            f"Features {refused} may not be read for [{purpose}]; they permit {[declared[name][1].purposes for name in refused]}"
         )
     return tuple(names)
 
 
 def wide_features(
-    context: JobContext, dates: Sequence[date], *, names: Sequence[str] | None = None, purpose: str | None = None
-) -> DataFrame:
+    context: JobContext, dates: Sequence[date], *, names: Sequence[str] | None = None, purpose: str | None = None,
+    groups: Sequence[FeatureGroup] | None = None,
+) -> DataFrame:  # fmt: skip
     """Grain: customer_key × as_of_date; columns customer_key, as_of_date, then the features by full name.
 
-    Raises InputNotReadyError that lists the dates without features, UsageError for names that are unknown or not permitted.
+    groups: one version of each; the current ones, where nothing is said. Raises InputNotReadyError that lists the dates without features, UsageError for names that are unknown or not permitted.
     """
-    wanted = chosen(names, purpose)
-    groups = [group for group in catalogue.GROUPS if any(name.startswith(f"{group.name}__") for name in wanted)]
-    parts = [newest(context, group, dates).select(*KEYS, *_of_group(group, wanted)) for group in groups]
-    _expect_dates(context, groups[0], dates)
+    wanted = chosen(names, purpose, groups)
+    held = catalogue.groups_of(wanted, groups)
+    parts = [newest(context, group, dates).select(*KEYS, *catalogue.names_of(group, wanted)) for group in held]
+    _expect_dates(context, held, dates)
     return reduce(lambda left, right: left.join(right, on=list(KEYS), how="inner"), parts).select(*KEYS, *wanted)
-
-
-def _of_group(group: FeatureGroup, names: Sequence[str]) -> list[str]:
-    return [name for name in names if catalogue.group_of(name) is group]
 
 
 def newest(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> DataFrame:
@@ -113,9 +116,12 @@ def _stored(context: JobContext, group: FeatureGroup, dates: Sequence[date], col
     return found
 
 
-def _expect_dates(context: JobContext, group: FeatureGroup, dates: Sequence[date]) -> None:
-    missing = sorted(set(dates) - built_dates(context, group, dates))
-    if missing:
-        raise InputNotReadyError(
-            f"[{group.table.full_name}] holds no features of {[str(day) for day in missing]}; run `kequn features` for these dates first"
-        )
+def _expect_dates(context: JobContext, groups: Sequence[FeatureGroup], dates: Sequence[date]) -> None:
+    """The first group's rows tell, of the others the log: rows of dates that one lacks would be lost in the join."""
+    lacking = {groups[0].table.full_name: set(dates) - built_dates(context, groups[0], dates)}
+    lacking |= {group.table.full_name: tables.not_held(context.settings, group.table, dates) for group in groups[1:]}
+    for table, missing in lacking.items():
+        if missing:
+            raise InputNotReadyError(
+                f"[{table}] holds no features of {[str(day) for day in sorted(missing)]}; run `kequn features` for these dates first"
+            )

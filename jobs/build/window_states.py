@@ -8,14 +8,15 @@ anew: the answer is the same.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from features import windows
 from features.catalogue import SWEPT, WINDOW_STATE
+from features.spec import digest_of
 from features.states import frames
+from features.states.layout import layout_of
 from features.states.stream import state_column
 from jobs import ledger, tables
 from jobs.build import corrections
@@ -41,23 +42,23 @@ KEPT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """States as of a date: so many, made of these versions of inputs by this code."""
+    """States as of a date: so many, of this layout, made of these versions of inputs by this code."""
 
     as_of: date
     seen: Mapping[str, int]
+    layout: str
     code: str
     rows: int
 
     @property
     def figures(self) -> dict[str, Any]:
-        return {"as_of": str(self.as_of), "seen": dict(self.seen), "code": self.code, "rows": self.rows}
+        return {"as_of": str(self.as_of), "seen": dict(self.seen), "layout": self.layout, "code": self.code, "rows": self.rows}
 
 
 def recorded(settings: Settings) -> list[Stored]:
     """What the newest run of `kequn features` knows to be stored by this code, oldest first."""
-    run = ledger.newest(settings, "features")
-    told = json.loads(run["figures"]).get("states", []) if run else []
-    found = [Stored(as_of=date.fromisoformat(one["as_of"]), seen=one["seen"], code=one["code"], rows=one["rows"]) for one in told]
+    told = ledger.figures_of_newest(settings, "features").get("states", [])
+    found = [Stored(**one | {"as_of": date.fromisoformat(one["as_of"])}) for one in told]
     return [one for one in found if one.code == ledger.code_version()]
 
 
@@ -69,44 +70,45 @@ class Night:
     as_of: date
     seen: Mapping[str, int]
     known: Sequence[Stored]
-    _made: list[DataFrame] = field(default_factory=list)
+    _made: list[tuple[str, DataFrame]] = field(default_factory=list)
 
     def sweep(self, tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], _: Sequence[date], owners: DataFrame | None) -> DataFrame:
         """Grain: owner × as_of_date; one column per wanted measure (as features.windows.swept). The rows are made here."""
-        before, anew = self._rolled_from(owners)
+        layout = digest_of(*(layout_of(source, wanted).digest for source in tiles))
+        before, anew = self._rolled_from(layout, owners)
         stored = _read(self.facts.context, before) if before else None
         rolled = frames.rolled(stored, tiles, wanted, since=before.as_of if before else None, as_of=self.as_of, anew=anew, owners=owners)
-        self._made.append(made(rolled))
-        return self._made[-1].select(*windows.KEYS, *(item.column for item in wanted))
+        self._made.append((layout, made(rolled)))
+        return self._made[-1][1].select(*windows.KEYS, *(item.column for item in wanted))
 
-    def _rolled_from(self, owners: DataFrame | None) -> tuple[Stored | None, DataFrame | None]:
+    def _rolled_from(self, layout: str, owners: DataFrame | None) -> tuple[Stored | None, DataFrame | None]:
         """The states to roll, None where everybody's are made anew, and the customers (customer_key) of whom they are."""
         context, earliest = self.facts.context, self.as_of - timedelta(days=LONGEST_GAP)
-        before = next((one for one in reversed(self.known) if earliest <= one.as_of < self.as_of), None)
+        before = next((one for one in reversed(self.known) if earliest <= one.as_of < self.as_of and one.layout == layout), None)
         if before is None or context.request.force or not _is_whole(context, before):
             return None, None
         anew = frames.changed_hands(owners, before.as_of, self.as_of)
         late = corrections.concerning(context.settings, before.seen, self.seen, before.as_of)
         if late is None:
             return before, anew
-        touched = corrections.customers(self.facts, late)
+        touched = corrections.customers(self.facts, late, before.as_of)
         if touched is None:
             return None, None
         return before, touched if anew is None else touched.unionAll(anew).distinct()
 
     def store(self) -> tuple[Written, list[Stored]]:
         """Write the states of the date; with what is stored now."""
-        (rolled,), context = self._made, self.facts.context
+        ((layout, rolled),), context = self._made, self.facts.context
         filled = " or ".join(f"size({state_column(source.name)}) > 0" for source in SWEPT)
         slice_ = rolled.where(filled).select(*(column.name for column in WINDOW_STATE.columns))
         where = between("as_of_date", self.as_of, self.as_of)
         written = tables.replace(context, WINDOW_STATE, slice_, where=where, may_be_empty=True)
-        now = Stored(as_of=self.as_of, seen=self.seen, code=ledger.code_version(), rows=written.rows_in)
+        now = Stored(as_of=self.as_of, seen=self.seen, layout=layout, code=ledger.code_version(), rows=written.rows_in)
         others = [one for one in self.known if one.as_of != self.as_of]
         return written, sorted([*others, now], key=lambda one: one.as_of)[-KEPT:]
 
     def release(self) -> None:
-        for rolled in self._made:
+        for _, rolled in self._made:
             release(rolled)
 
 

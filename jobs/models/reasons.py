@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OF_GROUP = {
     "tenure": "relationship", "holdings": "products", "balances": "balances", "deposits_recurring": "saving_plan",
     "activity": "activity", "rhythm": "activity", "dormancy": "recency", "spend_mix": "spending", "cash_flow": "income",
-    "channels": "channels", "credit": "credit", "value": "value", "early_warning": "other",
+    "channels": "channels", "credit": "credit", "value": "value", "early_warning": "other", "merchant": "other",
 }  # fmt: skip
 # Parts of a feature's own name that tell more than its group.
 OF_NAME = (("silen", "recency"), ("recency", "recency"))

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from features import catalogue
-from features.spec import digest_of
+from features.spec import columns_of, digest_of
 from jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from expectations.contracts.types import Table
     from features.labelling import Label
+    from features.spec import Feature, FeatureGroup
     from jobs.models.catalogue import Model
 
 TEXT = "string"
@@ -35,32 +36,42 @@ def label_of(model: Model) -> Label:
 
 
 @cache
-def spec_hash(name: str) -> str:
-    """Hash of what one feature means: its expression, the measures beneath it and their tile columns. Titles take no part.
-
-    Raises KeyError for a feature that is not declared.
-    """
-    group, feature = catalogue.FEATURES[name]
+def spec_hash(version: int, feature: Feature) -> str:
+    """Hash of what one feature of a group's version means: its expression, the measures and tile columns beneath it. Titles take no part."""
     meaning = replace(feature, title="", title_zh="", description="", owner="", purposes=())
     beneath = [item.meaning for source in catalogue.SOURCES for item in source.wanted_by((feature.sql,))]
-    return digest_of(group.version, meaning, beneath)
+    return digest_of(version, meaning, beneath)
 
 
-def tables(names: Sequence[str]) -> tuple[Table, ...]:
-    """The group tables that hold the features, each once."""
-    return tuple({catalogue.group_of(name).name: catalogue.group_of(name).table for name in names}.values())
+def tables(names: Sequence[str], groups: Sequence[FeatureGroup] | None = None) -> tuple[Table, ...]:
+    """The group tables that hold the features, each once. groups: one version of each; the current ones, where nothing is said."""
+    return tuple(group.table for group in catalogue.groups_of(names, groups))
 
 
 def facts(names: Sequence[str]) -> dict[str, Any]:
     """group_versions: group -> version; spec_hashes: full name -> hash."""
-    groups = {catalogue.group_of(name).name: catalogue.group_of(name).version for name in names}
-    return {"group_versions": groups, "spec_hashes": {name: spec_hash(name) for name in names}}
+    declared = {name: catalogue.FEATURES[name] for name in names}
+    return {
+        "group_versions": {group.name: group.version for group, _ in declared.values()},
+        "spec_hashes": {name: spec_hash(group.version, feature) for name, (group, feature) in declared.items()},
+    }
 
 
-def changed(trained: Mapping[str, Any]) -> list[str]:
-    """Features of features.json that are not declared any more, or mean something else now."""
+def groups(trained: Mapping[str, Any]) -> tuple[FeatureGroup, ...]:
+    """One version of each group: of those that features.json names the one that the model was trained on, if it is still declared."""
+    return catalogue.in_versions(trained["group_versions"])
+
+
+def changed(trained: Mapping[str, Any], fed: Sequence[FeatureGroup] | None = None) -> list[str]:
+    """Features of features.json that are not declared any more, or mean something else.
+
+    fed: the groups that the model would be given; the versions that it was trained on, where nothing is said.
+    """
     hashes: Mapping[str, str] = trained["spec_hashes"]
-    return sorted(name for name, was in hashes.items() if name not in catalogue.FEATURES or spec_hash(name) != was)
+    now = {
+        name: spec_hash(group.version, feature) for name, (group, feature) in columns_of(groups(trained) if fed is None else fed).items()
+    }
+    return sorted(name for name, was in hashes.items() if now.get(name) != was)
 
 
 def refuse_changed(model: str, trained: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import core
 from features import in_duckdb, margin
-from features.catalogue import TILED
+from features.catalogue import GROUPS, TILED
 from features.in_duckdb import features_of
 from features.sources.credit import CREDIT
 from features.spec import LONGEST_WINDOW, Kind
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from conf.settings import Settings
     from expectations.contracts.types import Table
-    from features.spec import Source
+    from features.spec import FeatureGroup, Source
 
 ASKED, PRICES, OWNERS = "asked", "prices", "owners"
 SOURCE_TABLES = {table.full_name: table for table in (core.CREDIT_ACCOUNT, core.CREDIT_INSTALMENT, core.DEPOSIT_INSTALMENT)}
@@ -45,8 +45,17 @@ def answered(settings: Settings) -> tuple[date, date] | None:
     return (first, last) if first <= last else None
 
 
-def told(settings: Settings) -> str:
+def tells(groups: Sequence[FeatureGroup]) -> bool:
+    """Whether the groups can be computed: in their current versions only."""
+    return all(group in GROUPS for group in groups)
+
+
+def told(settings: Settings, groups: Sequence[FeatureGroup]) -> str:
     """Of which dates features can be made, for a message."""
+    if not tells(groups):
+        return (
+            f"only current versions are computed for other dates, and {[one.version_name for one in groups if one not in GROUPS]} are none"
+        )
     if span := answered(settings):
         return f"day tiles answer for dates from [{span[0]}] to [{span[1]}]"
     return "there are no day tiles that are true to the core tables and made by this code: run `kequn features` first"

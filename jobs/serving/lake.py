@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import duckdb
 
 from jobs.errors import InputNotReadyError
-from jobs.tables_log import location, log
+from jobs.tables_log import added, lacking, location, log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from conf.settings import Settings
     from expectations.contracts.types import Table
+
+DUCKDB = {"long": "bigint", "string": "varchar"}
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -28,11 +30,14 @@ def connect() -> duckdb.DuckDBPyConnection:
 def relation(settings: Settings, table: Table, columns: Iterable[str], *, first: date | None = None, last: date | None = None) -> str:
     """SQL of the table's rows in files that may hold dates from first to last: to be read from, not yet filtered.
 
-    Raises InputNotReadyError when the table does not exist or holds nothing of these dates.
+    Raises InputNotReadyError when the table or a column does not exist, or it holds nothing of these dates.
     """
     opened = log(settings, table)
     if opened is None:
         raise InputNotReadyError(f"Table [{table.full_name}] does not exist under [{settings.warehouse}]; run the job that writes it first")
+    columns = list(columns)
+    if missing := lacking(opened, columns):
+        raise InputNotReadyError(f"Table [{table.full_name}] has no columns {missing} yet; run the job that writes it first")
     files = opened.get_add_actions(flatten=True)
     lows, highs = (_bounds(files, f"{edge}.{table.date}") for edge in ("min", "max"))
     paths = [
@@ -43,6 +48,11 @@ def relation(settings: Settings, table: Table, columns: Iterable[str], *, first:
         between = f" of [{first}] to [{last}]" if first or last else ""
         raise InputNotReadyError(f"Table [{table.full_name}] holds nothing{between}; run the job that writes it first")
     named = ", ".join(f'"{name}"' for name in columns)
+    if later := added(opened, columns):
+        # Older files are without these columns, and it may be that all of them are.
+        nulls = ", ".join(f'cast(null as {DUCKDB.get(type_, type_)}) as "{name}"' for name, type_ in later.items())
+        rows = f"(select {nulls} limit 0) union all by name from read_parquet({[*map(str, paths)]}, hive_partitioning = false, union_by_name = true)"
+        return f"(select {named} from (from {rows}))"
     return f"(select {named} from read_parquet({[*map(str, paths)]}, hive_partitioning = false))"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from features import catalogue
+from features.catalogue import groups_of, names_of
 from jobs.build.wide import KEYS
 from jobs.errors import InputNotReadyError, UsageError
 from jobs.serving import lake
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from features.spec import FeatureGroup
 
 Published = Literal["corrected", "first"]
+
+__all__ = ["Asked", "Published", "changes", "groups_of", "names_of", "rows", "stored_dates"]
 
 TECHNICAL = ("revision", "known_at", "row_hash")
 
@@ -46,14 +48,6 @@ class Asked:
         return " and ".join([self.where, *bounds])
 
 
-def groups_of(names: Sequence[str]) -> list[FeatureGroup]:
-    return [group for group in catalogue.GROUPS if any(catalogue.group_of(name) is group for name in names)]
-
-
-def names_of(group: FeatureGroup, names: Sequence[str]) -> list[str]:
-    return [name for name in names if catalogue.group_of(name) is group]
-
-
 def rows(settings: Settings, group: FeatureGroup, names: Sequence[str], asked: Asked) -> str:
     """SQL. Grain: customer_key × as_of_date; the named features. Raises InputNotReadyError when nothing is stored of the dates.
 
@@ -78,7 +72,8 @@ def changes(settings: Settings, group: FeatureGroup, names: Sequence[str], asked
     keys = ", ".join(KEYS)
     revised = f"{stored} where ({keys}) in (select ({keys}) from {stored} where revision > 0)"
     found = f"select * from (select {keys}, revision, known_at, {compared} from {revised}) where revision > 0 and {asked.conditions}"
-    told = " union all ".join(_change(name, is_number=catalogue.feature(name).type != "string") for name in names)
+    types = {group.full_name(feature): feature.type for feature in group.features}
+    told = " union all ".join(_change(name, is_number=types[name] != "string") for name in names)
     return f"(with compared as materialized ({found}) {told})"
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from conf.settings import Settings
+    from features.spec import FeatureGroup
 
 FEATURES_OF = "features_of"
 FOLDER = "training_sets"
@@ -69,9 +70,10 @@ class TrainingSet(Drawn):
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What is drawn. as_known_at: None means now, so that what is not stored may be computed; a receipt's rows are `kept`."""
+    """What is drawn: features by full name, of these groups. As is known now, what is not stored may be computed; a receipt's rows are `kept`."""
 
     names: tuple[str, ...]
+    groups: Sequence[FeatureGroup]
     purpose: str
     max_age_days: int
     known_at: datetime
@@ -116,7 +118,7 @@ def _parts(settings: Settings, stored: Collection[date], wish: Wish, made: pa.Ta
     asked = Asked(as_known_at=wish.known_at, where=f"({', '.join(KEYS)}) in (select ({CUSTOMER}, {FEATURES_OF}) from spine)")
     asked = asked.of(min(stored), max(stored)) if stored else asked
     found = []
-    for group in published.groups_of(wish.names):
+    for group in wish.groups:
         names = published.names_of(group, wish.names)
         parts = [] if made is None else [f"select {', '.join([*KEYS, *names])} from {COMPUTED}"]
         if stored or made is None:
@@ -142,7 +144,7 @@ def _seen(settings: Settings, spine: Spine, wish: Wish) -> dict[date, tuple[date
 
     Raises InputNotReadyError that says which rows can have none.
     """
-    stored = sorted(set.intersection(*(published.stored_dates(settings, group) for group in published.groups_of(wish.names))))
+    stored = sorted(set.intersection(*(published.stored_dates(settings, group) for group in wish.groups)))
     # What was computed then may have been stored since, but was not known of then.
     kept_days = set() if wish.kept is None else set(wish.kept.column(KEYS[1]).unique().to_pylist())
     seen, other = {}, []
@@ -162,7 +164,7 @@ def _makeable(settings: Settings, days: Sequence[date], wish: Wish) -> set[date]
     """Those of the days whose features are kept, or can be computed now."""
     if wish.kept is not None:
         return set(days)
-    span = computed.answered(settings) if days and wish.may_compute else None
+    span = computed.answered(settings) if days and wish.may_compute and computed.tells(wish.groups) else None
     return {day for day in days if span and span[0] <= day <= span[1]}
 
 
@@ -170,7 +172,7 @@ def _refuse(settings: Settings, spine: Spine, known: Collection[date], stored: S
     rows = [row for row, day in enumerate(spine.days.to_pylist()) if day not in known]
     beyond = sorted({str(day) for day in spine.days.to_pylist() if day not in known})
     because = (
-        computed.told(settings)
+        computed.told(settings, wish.groups)
         if wish.may_compute
         else "as known at a time only stored dates can be told: day tiles do not keep what they were"
     )
@@ -206,7 +208,7 @@ def digest(rows: pa.Table) -> str:
 
 
 def _receipt(settings: Settings, spine: Spine, wish: Wish, found: pa.Table, computed_rows: int) -> Receipt:
-    groups = published.groups_of(wish.names)
+    groups = wish.groups
     told: dict[str, Any] = {
         "known_at": wish.known_at.astimezone(UTC).isoformat(), "purpose": wish.purpose, "features": wish.names, "max_age_days": wish.max_age_days,
         "spec_hashes": {group.table.full_name: catalogue.spec_hash(group) for group in groups}, "rows": found.num_rows, "spine": digest(spine.rows),

@@ -192,11 +192,11 @@ def wide_rows(spark, *rows: dict):
 
 
 def test_features_are_checked_before_they_are_published(spark):
-    assert check(wide_rows(spark, {"customer_key": 1}, {"customer_key": 2})) == tables.Span(2, JANUARY, JANUARY)
+    assert check(wide_rows(spark, {"customer_key": 1}, {"customer_key": 2}), catalogue.GROUPS) == tables.Span(2, JANUARY, JANUARY)
     with pytest.raises(InvariantError, match="a join repeats rows"):
-        check(wide_rows(spark, {"customer_key": 1}, {"customer_key": 1}))
+        check(wide_rows(spark, {"customer_key": 1}, {"customer_key": 1}), catalogue.GROUPS)
     with pytest.raises(DataRejectedError, match="activity__out_sum_30d"):
-        check(wide_rows(spark, {"customer_key": 1, "activity__out_sum_30d": None}))
+        check(wide_rows(spark, {"customer_key": 1, "activity__out_sum_30d": None}), catalogue.GROUPS)
 
 
 def test_dates_of_a_request():

@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from conf.settings import Settings
 from features import catalogue, engine
 from jobs import ledger, tables
@@ -17,7 +15,7 @@ from jobs.build.wide import wide_features
 from jobs.context import now
 from jobs.serving.published import Published
 from jobs.store import FeatureStore
-from tests.fixtures.bank import CONTRACTS, Bank
+from tests.fixtures.bank import deliver
 
 PUBLISHED = [JAN_28, JAN_29, JAN_30, JAN_31] = [date(2026, 1, day) for day in (28, 29, 30, 31)]
 TONIGHT, TOMORROW = date(2026, 2, 1), date(2026, 2, 2)
@@ -76,15 +74,6 @@ ON_TIME = {"transactions": "transaction_id | customer_key | business_date | amou
 DEARER = {"rates": "kind | code | value_ppm | valid_from\ntransfer | CNY | 25000 | 2026-01-30"}
 
 
-def deliver(context, given: dict[str, str], at: datetime) -> None:
-    """Into the core tables, as ingest merges deliveries that were produced at an instant."""
-    bank = Bank(context.spark, given)
-    for name in given:
-        table = CONTRACTS[name]
-        frame = bank.frame(name).withColumn("known_from", F.lit(at)).select(*(c.name for c in table.columns), table.interval.start)
-        tables.merge_intervals(context, table, frame)
-
-
 def build(context):
     """The job, and its row in the ledger, from which the next run starts."""
     report = features_command.build(context)
@@ -93,7 +82,7 @@ def build(context):
 
 
 def due(context) -> corrections.Corrections | None:
-    return corrections.due(context, corrections.seen(context.settings), [context.as_of])
+    return corrections.due(context, corrections.seen(context.settings), {group: [context.as_of] for group in catalogue.GROUPS})
 
 
 def looking_back(context, days: int):

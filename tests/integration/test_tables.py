@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -20,13 +19,15 @@ from expectations.contracts import core
 from expectations.contracts.types import KNOWN, VALID, Column, Table, Write
 from jobs import tables, tables_log, tables_read, writes_commit
 from jobs.context import JobContext, now
-from jobs.errors import ConfigurationError, DataRejectedError, InvariantError
+from jobs.errors import ConfigurationError, DataRejectedError, InputNotReadyError, InvariantError
+from jobs.serving import lake
 
 Contexts = Callable[..., JobContext]
 
 ID = Column(name="id", type="string", description="id")
 DAY = Column(name="day", type="date", description="day")
 AMOUNT = Column(name="amount", type="bigint", description="amount")
+PLACE = Column(name="place", type="string", description="place")
 
 
 def _table(name: str, write: Write, **more: Any) -> Table:
@@ -453,9 +454,39 @@ def test_rows_that_only_the_log_marks_as_deleted_are_not_read(context: JobContex
 
 def test_a_column_that_the_table_has_not_is_not_read_as_null(context: JobContext) -> None:
     tables.append(context, FACTS, _rows(context, ("a", "2026-05-01", 1)))
-    wider = altered(FACTS, columns=(*FACTS.columns, Column(name="place", type="string", description="place")))
-    with pytest.raises(AnalysisException, match="place"):
-        tables.read(context, wider)
+    with pytest.raises(InputNotReadyError, match=r"\[core.facts\] has no columns \['place'\] yet; run the job that writes it first"):
+        tables.read(context, altered(FACTS, columns=(*FACTS.columns, PLACE)))
+
+
+@pytest.mark.parametrize("table", [FACTS, SLICES, FEATURES], ids=lambda table: str(table.name))
+def test_a_table_gains_the_columns_of_its_contract_and_keeps_those_it_has_no_more(
+    context_for: Contexts, settings: Settings, table: Table
+) -> None:
+    def write(context: JobContext, into: Table, day: str, **more: str) -> None:
+        frame = _rows(context, ("a", day, 1)).withColumns({name: F.lit(value) for name, value in more.items()})
+        writes: dict[Write, Callable[[], tables.Written]] = {
+            Write.APPEND: lambda: tables.append(context, into, frame),
+            Write.REPLACE: lambda: tables.replace(context, into, frame, where=f"day = date'{day}'"),
+            Write.REVISIONS: lambda: tables.append_revisions(context, into, frame),
+        }
+        assert writes[table.write]().inserted == 1
+
+    wider = altered(table, columns=(*table.columns, PLACE))
+    write(context_for("before"), table, "2026-05-01")
+    version = tables.version(settings, table)
+    write(context_for("with"), wider, "2026-05-02", place="上海")
+    write(context_for("without"), table, "2026-05-03")
+    assert _stored(context_for(), wider, "day", "place") == [
+        (_day("2026-05-01"), None), (_day("2026-05-02"), "上海"), (_day("2026-05-03"), None),
+    ]  # fmt: skip
+    # A column more is no change of what was there.
+    assert tables.first_touched(settings, table, after=version) == ("" if table is FACTS else "2026-05-02")
+    everything = [(None,), ("上海",), (None,)]
+    with lake.connect() as connection:
+        # Of the first day only a file without the column is read; facts have no date to choose files by.
+        for last, places in (("2026-05-01", everything if table is FACTS else [(None,)]), ("2026-05-03", everything)):
+            rows = lake.relation(settings, wider, ["day", "place"], first=_day("2026-05-01"), last=_day(last))
+            assert connection.sql(f"select place from {rows} order by day").fetchall() == places
 
 
 def test_many_files_are_left_to_deltas_statistics(context_for: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from conf import settings as conf
 from conf.settings import Settings
 from features import catalogue
+from features.spec import FeatureGroup
 from jobs import score, tables, tracking, train
 from jobs.context import JobContext, Request, new_run_id, now
 from jobs.errors import ConfigurationError, GateError, UsageError
@@ -25,6 +26,7 @@ from jobs.models.catalogue import CHURN as CHURN_MODEL
 from jobs.models.catalogue import VALUE as VALUE_MODEL
 from jobs.models.catalogue import Model
 from jobs.training_set import draw
+from tests.fixtures.declared import declare
 
 CUSTOMERS = 500
 # The groups that hold the planted features, the plain rules and who is eligible: the others would only take time.
@@ -49,10 +51,10 @@ def known() -> pd.DataFrame:
     return rows.assign(churn=leaves.astype("int64"), value=earns.astype("int64"))
 
 
-def plant_features(context: JobContext, rows: pd.DataFrame) -> None:
-    """Every group at every month: planted columns as given, the others 0 or unknown as their feature declares."""
+def plant_features(context: JobContext, rows: pd.DataFrame, groups: Sequence[FeatureGroup]) -> None:
+    """The groups at every month: planted columns as given, the others 0 or unknown as their feature declares."""
     planted = context.spark.createDataFrame(rows).persist()
-    for group in (group for group in catalogue.GROUPS if group.name in GROUPS):
+    for group in groups:
         columns = [
             F.col(column.name).cast(column.type)
             if column.name in rows.columns
@@ -93,7 +95,7 @@ def context_of(spark: SparkSession, home: Settings) -> Callable[..., JobContext]
 @pytest.fixture(scope="module")
 def bank(context_of: Callable[..., JobContext]) -> None:
     rows = known()
-    plant_features(context_of("features", ""), rows)
+    plant_features(context_of("features", ""), rows, [group for group in catalogue.GROUPS if group.name in GROUPS])
     for model in (CHURN, VALUE):
         plant_labels(context_of("labels", ""), model, rows)
 
@@ -149,6 +151,31 @@ def test_a_repeated_training_is_the_same_version(churn: dict, context_of: Callab
     again = train.trained(context_of("train", "churn", generation=1), CHURN).figures
     assert again["registered"]["version"] == churn["registered"]["version"]
     assert again["metrics"] == churn["metrics"]
+
+
+def test_a_champion_is_tested_on_the_version_that_it_was_trained_on(
+    churn: dict, home: Settings, context_of: Callable[..., JobContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In version 2 of the group quiet customers look busy: fed with it, the champion would rank the wrong way round.
+    old = next(group for group in catalogue.GROUPS if group.name == "dormancy")
+    new = replace(old, version=2)
+    rows = known()
+    plant_features(context_of("features", "2"), rows.assign(dormancy__dormant_days=90 - rows["dormancy__dormant_days"]), [new])
+    declare(monkeypatch, [new if group is old else group for group in catalogue.GROUPS], beside=[old])
+    context = context_of("train", "churn", generation=2)
+    material = draw(context, CHURN)
+    test, rival = material.pandas("test"), tracking.champion(home, "churn")
+    assert rival is not None
+    scorer = tracking.load(home, rival)
+    assert train.training.judge(CHURN, scorer, test).metrics["auc"] < 0.5
+    assert train._rival_metrics(context, material, rival, test) == pytest.approx(
+        {name: found for name, found in churn["metrics"].items() if name != "score_psi"}
+    )
+    # Kept no more, it can't be compared, and does not score.
+    declare(monkeypatch, catalogue.GROUPS)
+    assert train._rival_metrics(context, material, rival, test) is None
+    with pytest.raises(ConfigurationError, match=r"was trained on other definitions of \['dormancy__"):
+        score.stands_on(home, context_of("score", "churn").request)
 
 
 def test_every_customer_is_scored_with_band_and_reasons(churn: dict, context_of: Callable[..., JobContext]) -> None:

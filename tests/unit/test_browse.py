@@ -65,7 +65,7 @@ def test_what_has_the_word_in_its_name_comes_first() -> None:
         (["show", "aum_mad_30d"], r"no feature or group \[aum_mad_30d\]; nearest are \['balances__aum_mad_30d'"),
         (["list", "--group", "channel"], r"no group \[channel\]; nearest are \['channels'"),
         (["search", "lognis"], r"No feature speaks of \['lognis'\]; nearest are \['logins'"),
-        (["search"], r"\['search'\] is neither `list`, `show NAME` nor `search WORD`"),
+        (["search"], r"\['search'\] is neither `list`, `show NAME`, `search WORD`, `compare NAME`"),
         (["2026-01-31"], r"\['2026-01-31'\] is neither .* dates of a build follow --as-of"),
     ],
 )

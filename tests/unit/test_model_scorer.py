@@ -17,6 +17,7 @@ from features import catalogue as feature_catalogue
 from jobs import score
 from jobs.errors import UsageError
 from jobs.models import boosting, calibration, catalogue, gate, metrics, reasons, scorer, training, used
+from tests.fixtures.declared import declare
 
 FEATURES = ("dormancy__dormant_days", "balances__aum_eod", "value__margin_12m", "channels__login_count_30d", "tenure__tenure_days")
 SHAPE = {"rounds": 60, "depth": 3, "learning_rate": 0.1, "seed": 1}
@@ -179,16 +180,21 @@ def test_every_feature_group_has_a_reason() -> None:
 def test_a_feature_is_known_by_what_it_means_and_not_by_its_title(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "activity__txn_count_90d"
     group, feature = feature_catalogue.FEATURES[name]
+    others = [one for one in feature_catalogue.GROUPS if one is not group]
     trained = used.facts([name, "value__margin_12m"])
     assert (trained["group_versions"], used.changed(trained)) == ({"activity": 1, "value": 1}, [])
 
     for change, found in (({"title": "Renamed"}, []), ({"sql": f"{feature.sql} + 1"}, [name]), ({"type": "double"}, [name])):
-        monkeypatch.setitem(feature_catalogue.FEATURES, name, (group, replace(feature, **change)))
-        used.spec_hash.cache_clear()
+        declare(monkeypatch, [*others, replace(group, declared=(replace(feature, **change),))])
         assert used.changed(trained) == found
-    monkeypatch.delitem(feature_catalogue.FEATURES, name)
-    used.spec_hash.cache_clear()
+    declare(monkeypatch, [*others, replace(group, declared=group.declared[-1:])])
     assert used.changed(trained) == [name], "a feature that is gone"
+
+    # Another version of the group is another meaning, while the one it was trained on is kept beside it.
+    declare(monkeypatch, [*others, replace(group, version=2)], beside=[group])
+    assert (used.changed(trained), used.changed(trained, feature_catalogue.GROUPS)) == ([], [name])
+    declare(monkeypatch, [*others, replace(group, version=2)])
+    assert used.changed(trained) == [name], "a version that is gone"
 
 
 def test_reasons_have_texts_in_both_languages() -> None:

@@ -1,0 +1,73 @@
+"""Declarations that can't give the same answer twice, or none at all, are told one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from features import catalogue, soundness
+from features.spec import Feature, TileColumn
+
+RHYTHM = next(group for group in catalogue.GROUPS if group.name == "rhythm")
+PLAIN = Feature(name="plain", title="Plain", title_zh="平", description="A plain number", unit="days", sql="transaction_silent_days_365d")
+
+
+def told(*features: Feature) -> list[str]:
+    return soundness.faults([replace(RHYTHM, declared=features)], catalogue.SOURCES)
+
+
+def test_what_is_declared_is_sound() -> None:
+    assert soundness.faults(catalogue.versions(), catalogue.SOURCES) == []
+    assert told(PLAIN) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("datediff(current_date(), customer_opened_on)", "current_date"),
+        ("datediff(current_date, customer_opened_on)", "current_date"),
+        ("floor(100 * RAND( 7 ))", "RAND"),
+        ("hash(uuid())", "uuid"),
+        ("unix_timestamp ()", "unix_timestamp"),
+        ("extract(day from now())", "now"),
+        ("monotonically_increasing_id()", "monotonically_increasing_id"),
+        ("case when session_user = 'me' then 1 end", "session_user"),
+    ],
+)
+def test_what_gives_another_answer_another_time(sql: str, word: str) -> None:
+    (fault,) = told(replace(PLAIN, sql=sql))
+    assert fault.startswith(f"[rhythm_v1__plain] says [{word}], which gives another answer another time; time is as_of_date")
+
+
+@pytest.mark.parametrize(
+    "sql", ["case when customer_region = 'rand() now()' then 1 end", "transaction_first_active_days_365d", "last_day(as_of_date)"]
+)
+def test_words_that_only_look_like_it(sql: str) -> None:
+    assert told(replace(PLAIN, sql=sql)) == []
+
+
+def test_tiles_and_measures_are_looked_at_too() -> None:
+    source = catalogue.TILED[0]
+    column = TileColumn(name="lucky", sql="case when rand() < 0.5 then 1 else 0 end", description="Chance")
+    measure = replace(source.measures[0], name="youngest", operation=None, column="", sql="first(day)")
+    found = soundness.faults([], [replace(source, columns=(column,), measures=(measure,))])
+    assert [fault.partition(",")[0] for fault in found] == ["[transaction.lucky] says [rand]", "[transaction.youngest()] says [first]"]
+
+
+def test_a_window_is_no_longer_than_the_tiles_that_are_kept() -> None:
+    assert told(replace(PLAIN, sql="transaction_purchase_{w}", windows=(7, 365))) == []
+    assert told(replace(PLAIN, sql="transaction_purchase_{w}", windows=(366, 0))) == [
+        "[rhythm_v1__plain_366d] looks back [366] days, day tiles are kept for [365]; take a window of 1 to 365 days",
+        "[rhythm_v1__plain_0d] looks back [0] days, day tiles are kept for [365]; take a window of 1 to 365 days",
+    ]
+
+
+def test_names_are_declared_once() -> None:
+    assert told(PLAIN, replace(PLAIN, sql="1")) == ["[rhythm__plain] is declared [2] times in [rhythm_v1]"]
+    assert "[rhythm_v1] is declared [2] times" in soundness.faults([RHYTHM, RHYTHM], catalogue.SOURCES)
+
+
+def test_types_are_those_that_tables_have() -> None:
+    (fault,) = told(replace(PLAIN, type="decimal(9,2)"))
+    assert fault.startswith("[rhythm_v1__plain] has type [decimal(9,2)]; there are ['double'")
