@@ -32,6 +32,11 @@ GROUP = FeatureGroup(
                 description="Purchases", sql="transaction_purchase_count_{w}"),
         Feature(name="purchase_sum", title="Purchases, amount", title_zh="消费金额", unit="base currency", windows=(30, 90), empty_means=Empty.ZERO,
                 description="Purchases", sql=money("transaction_purchase_{w}")),
+        # What passes a measure through stands before what is made of it: Catalyst doubles the constraints of an expression for every part of it
+        # that a later column only renames.
+        *(Feature(name=f"{group}_count", title=f"{title}: purchases", title_zh=f"{title_zh}消费笔数", unit="transactions", type="bigint", windows=(90,),
+                  empty_means=Empty.ZERO, description=f"Purchases in category {group}", sql=f"transaction_mcc_{group}_count_{{w}}")
+          for group, (title, title_zh) in _TITLES.items()),
         Feature(name="category_count", title="Categories bought", title_zh="消费类别数", unit="categories", type="bigint", windows=(90,), empty_means=Empty.ZERO,
                 description="Merchant categories with a purchase; unknown ones count as one",
                 sql=" + ".join(flag(f"transaction_mcc_{group}_count_{{w}} > 0") for group in (*MCC_GROUPS, "other"))),
@@ -40,9 +45,6 @@ GROUP = FeatureGroup(
         *(Feature(name=f"{group}_share", title=f"{title}: share of purchases", title_zh=f"{title_zh}占比", unit="share", windows=(90,),
                   description=f"Share of purchases in category {group}; null without purchases",
                   sql=ratio(f"transaction_mcc_{group}_count_{{w}}", "transaction_purchase_count_{w}")) for group, (title, title_zh) in _TITLES.items()),
-        *(Feature(name=f"{group}_count", title=f"{title}: purchases", title_zh=f"{title_zh}消费笔数", unit="transactions", type="bigint", windows=(90,),
-                  empty_means=Empty.ZERO, description=f"Purchases in category {group}", sql=f"transaction_mcc_{group}_count_{{w}}")
-          for group, (title, title_zh) in _TITLES.items()),
         *(Feature(name=f"{group}_sum", title=f"{title}: amount", title_zh=f"{title_zh}消费金额", unit="base currency", windows=(90,), empty_means=Empty.ZERO,
                   description=f"Purchases in category {group}", sql=money(f"transaction_mcc_{group}_{{w}}")) for group, (title, title_zh) in _TITLES.items()),
         *(Feature(name=f"{group}_days", title=f"{title}: days", title_zh=f"{title_zh}天数", unit="days", type="bigint", windows=(90,), empty_means=Empty.ZERO,

@@ -69,6 +69,16 @@ def test_expressions_speak_of_declared_measures_only(group):
         assert words(feature.sql) <= declared, feature.name
 
 
+def test_a_measure_is_passed_through_before_much_is_made_of_it():
+    """Catalyst doubles what it knows of a column for every part of it that a later column only renames: fifteen parts took minutes to plan."""
+    sqls = [feature.sql for _, feature in FEATURES.values()]
+    renamed = {sql: at for at, sql in enumerate(sqls)}
+    later = {
+        name: sum(renamed.get(word, -1) > at for word in words(sql)) for at, (name, sql) in enumerate(zip(FEATURES, sqls, strict=True))
+    }
+    assert not {name: count for name, count in later.items() if count > 4}
+
+
 def test_every_tile_column_and_measure_is_declared_once():
     for source in SOURCES:
         assert len({column.name for column in source.columns}) == len(source.columns), source.name
