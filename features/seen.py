@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _OF_IMAGES = (
     "birth_date", "gender", "opened_on", "region", "occupation", "kyc_risk", "acquisition_channel", "is_employee", "preapproved_limit_minor",
 )  # fmt: skip
-CUSTOMER_ATTRIBUTES = (*_OF_IMAGES, "household_size")
+# Told of no image, but counted over them.
+COUNTED = {"household_size": "bigint"}
+CUSTOMER_ATTRIBUTES = (*_OF_IMAGES, *COUNTED)
 
 
 def run(text: str, **frames: DataFrame) -> DataFrame:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from expectations.contracts import core
 from features import catalogue, soundness
-from features.seen import CUSTOMER_ATTRIBUTES
+from features.seen import COUNTED, CUSTOMER_ATTRIBUTES
 from features.spec import columns_of
 from jobs.errors import ConfigurationError, DataRejectedError, InvariantError, KequnError
 
@@ -60,7 +60,7 @@ def expect_analysable(facts: Facts, groups: Sequence[FeatureGroup]) -> None:
 
 def _measured(facts: Facts, groups: Sequence[FeatureGroup]) -> DataFrame:
     """No rows; the columns that expressions may speak of."""
-    types = {column.name: column.type for column in core.CUSTOMER.columns}
+    types = {column.name: column.type for column in core.CUSTOMER.columns} | COUNTED
     known = {"customer_key": "bigint", "as_of_date": "date"} | {f"customer_{name}": types[name] for name in CUSTOMER_ATTRIBUTES}
     known |= {item.column: "bigint" for source in catalogue.SOURCES for item in catalogue.wanted(source, tuple(groups))}
     return facts.context.spark.createDataFrame([], ", ".join(f"{name} {type_}" for name, type_ in known.items()))

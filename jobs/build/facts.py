@@ -42,6 +42,8 @@ INPUTS = (
 )  # fmt: skip
 
 OPENING_DAYS = 92
+# Settings of Spark that are off while the wide plan of features is made, and what they are where nobody says.
+PLANNED_ONCE = {"spark.sql.adaptive.enabled": "true", "spark.sql.constraintPropagation.enabled": "true"}
 PRICED_KINDS = ("transfer", "client", "loss", "unit_cost")
 # A bank with customers has transactions in any week; none means that the date was not ingested.
 FRESH_DAYS = 7
@@ -158,14 +160,18 @@ _TILES: dict[str, Callable[[Facts], DataFrame]] = {
 
 @contextmanager
 def planned_once(spark: SparkSession) -> Iterator[None]:
-    """Without adaptive planning: a wide plan is planned again after each of its stages, which costs more than the stages."""
-    name = "spark.sql.adaptive.enabled"
-    before = spark.conf.get(name)
-    spark.conf.set(name, "false")
+    """Without adaptive planning: a wide plan is planned again after each of its stages, which costs more than the stages.
+
+    And without constraints: what is known of a column doubles with every part of it that another column renames.
+    """
+    before = {name: str(spark.conf.get(name, default)) for name, default in PLANNED_ONCE.items()}
+    for name in before:
+        spark.conf.set(name, "false")
     try:
         yield
     finally:
-        spark.conf.set(name, str(before))
+        for name, value in before.items():
+            spark.conf.set(name, value)
 
 
 def covered(context: JobContext, dates: Sequence[date]) -> list[date]:

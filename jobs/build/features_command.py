@@ -83,7 +83,7 @@ def _build(context: JobContext) -> JobReport:
     with _made(context, replace(known, sweep=night.sweep) if night else known, dates, asked) as wide:
         span = check(wide, asked)
         published = _publish(context, wide, span, dict.fromkeys(asked, dates))
-    if night:
+    if night and night.is_made:
         rolled, states = night.store()
         night.release()
         published.append(rolled)

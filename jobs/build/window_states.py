@@ -64,7 +64,10 @@ def recorded(settings: Settings) -> list[Stored]:
 
 @dataclass(frozen=True)
 class Night:
-    """The windows of one as-of date, taken by states. seen: versions of the inputs. `release` it."""
+    """The windows of one as-of date, taken by states. seen: versions of the inputs. `release` it.
+
+    Nothing is made, and nothing to `store`, where no feature asks for a window.
+    """
 
     facts: Facts
     as_of: date
@@ -96,11 +99,21 @@ class Night:
             return None, None
         return before, touched if anew is None else touched.unionAll(anew).distinct()
 
+    @property
+    def is_made(self) -> bool:
+        return bool(self._made)
+
     def store(self) -> tuple[Written, list[Stored]]:
         """Write the states of the date; with what is stored now."""
         ((layout, rolled),), context = self._made, self.facts.context
-        filled = " or ".join(f"size({state_column(source.name)}) > 0" for source in SWEPT)
-        slice_ = rolled.where(filled).select(*(column.name for column in WINDOW_STATE.columns))
+        states = [state_column(source.name) for source in SWEPT]
+        filled = " or ".join(f"size({name}) > 0" for name in states if name in rolled.columns)
+        # Of a source that no feature asks for there is none.
+        told = (
+            column.name if column.name in rolled.columns else f"cast(null as {column.type}) as {column.name}"
+            for column in WINDOW_STATE.columns
+        )
+        slice_ = rolled.where(filled).selectExpr(*told)
         where = between("as_of_date", self.as_of, self.as_of)
         written = tables.replace(context, WINDOW_STATE, slice_, where=where, may_be_empty=True)
         now = Stored(as_of=self.as_of, seen=self.seen, layout=layout, code=ledger.code_version(), rows=written.rows_in)
