@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,6 +28,8 @@ SHARED = Path(__file__).parents[1].parent / "shared"
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from jobs import session
 
+    # It says goodbye when Python ends, which comes after the summary; by then what tests logged to is closed.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     built = session.build(conf.load("ci", variables={"KEQUN_HOME": str(tmp_path_factory.mktemp("session"))}), name="tests")
     yield built
     gateway = built.sparkContext._gateway  # the only way to the process: ended here, it is not warned of after the summary
