@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from features.catalogue import GROUPS
+from features import catalogue
 from jobs import ledger, runner, tables, tracking
 from jobs.build.wide import wide_features
 from jobs.context import JobReport
@@ -153,7 +153,7 @@ def _rival_metrics(context: JobContext, material: Material, rival: Registered | 
     scorer = tracking.load(context.settings, rival)
     if used.changed(scorer.facts):
         return None
-    if used.changed(scorer.facts, GROUPS) or not set(scorer.features) <= set(test.columns):
+    if used.changed(scorer.facts, catalogue.GROUPS) or not set(scorer.features) <= set(test.columns):
         test = _as_fed(context, material, scorer, test)
     return training.judge(material.model, scorer, test).metrics
 

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from expectations.contracts import core
-from features import in_duckdb, margin
-from features.catalogue import GROUPS, TILED
+from features import catalogue, in_duckdb, margin
+from features.catalogue import TILED
 from features.in_duckdb import features_of
 from features.sources.credit import CREDIT
 from features.spec import LONGEST_WINDOW, Kind
@@ -47,15 +47,13 @@ def answered(settings: Settings) -> tuple[date, date] | None:
 
 def tells(groups: Sequence[FeatureGroup]) -> bool:
     """Whether the groups can be computed: in their current versions only."""
-    return all(group in GROUPS for group in groups)
+    return all(group in catalogue.GROUPS for group in groups)
 
 
 def told(settings: Settings, groups: Sequence[FeatureGroup]) -> str:
     """Of which dates features can be made, for a message."""
     if not tells(groups):
-        return (
-            f"only current versions are computed for other dates, and {[one.version_name for one in groups if one not in GROUPS]} are none"
-        )
+        return f"only current versions are computed for other dates, and {[one.version_name for one in groups if one not in catalogue.GROUPS]} are none"
     if span := answered(settings):
         return f"day tiles answer for dates from [{span[0]}] to [{span[1]}]"
     return "there are no day tiles that are true to the core tables and made by this code: run `kequn features` first"
