@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from jobs import frames, tables, tracking
@@ -108,11 +109,14 @@ def _snapshots(context: JobContext, wanted: Model, labels: DataFrame) -> Snapsho
 
     sizes = context.settings.models
     labelled = [row["as_of_date"] for row in labels.select("as_of_date").distinct().collect()]
-    return snapshots.choose(
-        built_dates(context, group_of(wanted.baseline), labelled) if labelled else (),
-        horizon_days=max(used.label_of(wanted).horizon_days, sizes.outcome_days_at_least),
-        until=context.as_of, train=sizes.snapshots_train, calibrate=sizes.snapshots_calibrate,
-    )  # fmt: skip
+    built = built_dates(context, group_of(wanted.baseline), labelled) if labelled else ()
+    chosen = partial(snapshots.choose, built, until=context.as_of, train=sizes.snapshots_train, calibrate=sizes.snapshots_calibrate)
+    own = used.label_of(wanted).horizon_days
+    if sizes.outcome_days_at_least > own:
+        # Where the history is too short for that, the model's own outcome says what months there are.
+        with suppress(GateError):
+            return chosen(horizon_days=sizes.outcome_days_at_least)
+    return chosen(horizon_days=own)
 
 
 def _joined(context: JobContext, wanted: Model, chosen: Snapshots, labels: DataFrame, features: tuple[str, ...]) -> DataFrame:

@@ -283,3 +283,12 @@ def test_trees_fitted_on_spark_rank_like_those_of_the_driver(bank: None, context
     assert np.corrcoef(local, spread)[0, 1] > 0.95
     with pytest.raises(ConfigurationError, match=r"No trainer \[sklearn\]"):
         boosting.fit(rows, trainer="sklearn", features=names, shape=shape, order=[])
+
+
+def test_a_history_too_short_for_longer_outcomes_leaves_a_model_its_own(bank: None, context_of: Callable[..., JobContext]) -> None:
+    """As if outcomes took 400 days no month is left to test on; that all models may see the same months the demo shows."""
+    context = context_of("train", "churn", generation=3)
+    models = context.settings.models.model_copy(update={"outcome_days_at_least": 400})
+    material = draw(replace(context, settings=context.settings.model_copy(update={"models": models})), CHURN)
+    material.release()
+    assert material.snapshots.as_text() == draw(context, CHURN).snapshots.as_text()
