@@ -18,6 +18,8 @@ from features.catalogue import GROUPS, SWEPT, WINDOW_STATE, wanted
 from features.spec import Merge, Source
 from features.states import frames
 
+pytestmark = pytest.mark.timeout(2400)  # sixty nights on a slow machine
+
 START, NIGHTS = date(2025, 11, 20), 60
 CUSTOMERS, DAYS = 30, 520
 MERGED = spine.Merged(customer_key=5, survivor_key=6, merged_on=START + timedelta(days=25))
