@@ -5,7 +5,7 @@ Every measure as an integer, and what is finished from them bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,6 +17,7 @@ from features import spine, windows
 from features.catalogue import GROUPS, SWEPT, WINDOW_STATE, wanted
 from features.spec import Merge, Source
 from features.states import frames
+from jobs.build.facts import planned_once
 
 pytestmark = pytest.mark.timeout(2400)  # sixty nights on a slow machine
 
@@ -50,6 +51,13 @@ def tiles_of(source: Source, chance: np.random.Generator) -> pd.DataFrame:
             values = np.where(chance.random(len(rows)) < 0.5, 0, chance.integers(0, 90_000, len(rows)))
         rows[column.name] = values
     return rows
+
+
+@pytest.fixture(autouse=True)
+def as_a_job_plans(spark: SparkSession) -> Iterator[None]:
+    """A plan of a hundred columns and ten branches takes longer to plan than to run, sixty times."""
+    with planned_once(spark):
+        yield
 
 
 @pytest.fixture(scope="module")
