@@ -96,6 +96,8 @@ def past_rows(as_of: date, *, keep_days: int, column: str = "as_of_date") -> str
 
 
 def _run(context: JobContext) -> JobReport:
+    from features.catalogue import WINDOW_STATE
+
     settings, hours = context.settings, context.settings.retention.vacuum_hours
     if hours < VACUUM_HOURS_MIN:
         raise ConfigurationError(
@@ -104,8 +106,7 @@ def _run(context: JobContext) -> JobReport:
     where = past_rows(context.as_of, keep_days=settings.retention.daily_rows_days)
     dropped = {table.full_name: upkeep.drop(context, table, where) for table in feature_tables()}
     oldest = context.as_of - timedelta(days=STATE_DAYS)
-    states = made_from_core()[-1]
-    dropped[states.full_name] = upkeep.drop(context, states, f"as_of_date < date'{oldest}'")
+    dropped[WINDOW_STATE.full_name] = upkeep.drop(context, WINDOW_STATE, f"as_of_date < date'{oldest}'")
     gone = retired_tables(settings)
     dropped |= {table.full_name: upkeep.drop(context, table, "true") for table in gone}
     packed, vacuumed = {}, {}

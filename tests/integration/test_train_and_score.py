@@ -290,5 +290,7 @@ def test_a_history_too_short_for_longer_outcomes_leaves_a_model_its_own(bank: No
     context = context_of("train", "churn", generation=3)
     models = context.settings.models.model_copy(update={"outcome_days_at_least": 400})
     material = draw(replace(context, settings=context.settings.model_copy(update={"models": models})), CHURN)
+    own = draw(context, CHURN)
+    assert material.snapshots.as_text() == own.snapshots.as_text()
     material.release()
-    assert material.snapshots.as_text() == draw(context, CHURN).snapshots.as_text()
+    own.release()
