@@ -41,8 +41,10 @@ class Run:
 
 def all_contests(ground: Ground) -> Iterator[tuple[str, Callable[[], Contest]]]:
     """By name; made when they are held, because making some takes minutes."""
-    for make in (night_windows, night_windows_duckdb, night_all, range_written, range_noop, labels_from_tiles, late, rerun):
+    for make in (night_windows, night_windows_duckdb, night_all, range_written, range_noop, late, rerun):
         yield make.__name__.replace("_", "-"), partial(make, ground)
+    for name, is_without_jvm in (("labels-from-tiles", False), ("labels-from-tiles-duckdb", True)):
+        yield name, partial(labels_from_tiles, ground, is_without_jvm=is_without_jvm)
 
 
 # --- one night, 56 window columns
@@ -52,12 +54,29 @@ def _on_a_copy(ground: Ground) -> Run:
     return Run(ground.night(ground.copy()), ground.fresh())
 
 
-def _windows_side(ground: Ground, name: str, run: Callable[[Run], None]) -> Side:
-    return Side(name=name, prepare=partial(_on_a_copy, ground), run=run, answer=lambda state: windows.answer(state.into))
+def _windows_side(ground: Ground, name: str, run: Callable[[Run], None], *, prepare: Callable[[], Run] | None = None) -> Side:
+    answer = partial(windows.answer, where=windows.SEEN)
+    return Side(name=name, prepare=prepare or partial(_on_a_copy, ground), run=run, answer=lambda state: answer(state.into))
 
 
 def _ours_by_night(ground: Ground) -> Side:
-    return _windows_side(ground, "tiles of the night, kernel, both committed", lambda state: windows.night(state.context, state.into))
+    """On a copy with the states that the night before left behind."""
+    states = ground.fresh()
+    windows.states_of_eve(ground.night(ground.copy()), states)
+
+    def prepare() -> Run:
+        state = _on_a_copy(ground)
+        bank.linked(states, _states(state))
+        return state
+
+    def run(state: Run) -> None:
+        windows.night(state.context, _states(state), state.into)
+
+    return _windows_side(ground, "tiles and states of the night, all committed", run, prepare=prepare)
+
+
+def _states(state: Run) -> Path:
+    return state.into.with_name("states")
 
 
 def night_windows(ground: Ground) -> Contest:
@@ -166,7 +185,7 @@ def range_noop(ground: Ground) -> Contest:
 # --- labels at any time
 
 
-def labels_from_tiles(ground: Ground) -> Contest:
+def labels_from_tiles(ground: Ground, *, is_without_jvm: bool) -> Contest:
     state = _with_tiles(ground)
     home = Home(ground.scale, state.context.settings.home)
     customer = F.pmod(F.xxhash64("id"), F.lit(ground.scale.customers)) + 1
@@ -185,15 +204,15 @@ def labels_from_tiles(ground: Ground) -> Contest:
         into.mkdir(parents=True)
         pq.write_table(windows.drawn_from_tiles(home, labels), into / "rows.parquet")
 
-    # Labels that see nothing have a row of zeros in ours, none in the join.
-    answer = partial(windows.answer, where="transaction_in_count_365d + transaction_out_count_365d > 0")
+    side = partial(Side, prepare=ground.fresh, answer=partial(windows.answer, where=windows.SEEN))
+    ours = (
+        side(name="DuckDB reads, the kernel answers", run=draw, is_without_jvm=True) if is_without_jvm
+        else side(name="Spark reads, the kernel answers", run=lambda into: windows.drawn_from_tiles_in_spark(state.context, labels).write.parquet(str(into)))
+    )  # fmt: skip
     return Contest(
-        name="PIT-W", question=f"{labels.num_rows:,} labels at random times of half a year, 56 window columns from tiles, to a file", target=0.5,
-        ours=Side(name="DuckDB reads, the kernel answers", prepare=ground.fresh, run=draw, answer=answer, is_without_jvm=True),
-        other=Side(
-            name="Spark range join and groupBy, warm", prepare=ground.fresh, answer=answer,
-            run=lambda into: windows.range_joined(state.context, on_spark).write.parquet(str(into)),
-        ),
+        name=f"PIT-W {'DuckDB' if is_without_jvm else 'Spark'}", target=0.5 if is_without_jvm else 1.0, ours=ours,
+        question=f"{labels.num_rows:,} labels at random times of half a year, 56 window columns from tiles, to a file",
+        other=side(name="Spark range join and groupBy, warm", run=lambda into: windows.range_joined(state.context, on_spark).write.parquet(str(into))),
     )  # fmt: skip
 
 

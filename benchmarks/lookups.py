@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from benchmarks.bank import NIGHT, Home
@@ -43,8 +43,11 @@ class Stored:
         return self.folder / "ours.parquet"
 
 
-def stored(ground: Ground, views: int, *, customers: int, labels: int, is_revised: bool = False) -> Stored:
-    """views: how many groups, all with the same keys. is_revised: one row in twenty was corrected since, and is asked for as it was before."""
+def stored(ground: Ground, views: int, *, customers: int, labels: int, is_revised: bool = False, is_keyed_twice: bool = False) -> Stored:
+    """views: how many groups, all with the same keys. is_revised: one row in twenty was corrected since, and is asked for as it was before.
+
+    is_keyed_twice: the other is asked by customer and number of the date, as of one and the same time.
+    """
     folder = ground.fresh()
     folder.mkdir()
     home = ground.empty()
@@ -60,7 +63,7 @@ def stored(ground: Ground, views: int, *, customers: int, labels: int, is_revise
     for group in groups:
         rows = _made_up(keys, group)
         tables.append_revisions(published, group.table, rows)
-        exported = _export(rows, group, published)
+        exported = _export(rows, group, published, is_keyed_twice=is_keyed_twice)
         if is_revised:
             again = _made_up(keys.where(F.pmod(F.xxhash64("as_of_date", "customer_key"), F.lit(20)) == 0), group, by=2.0)
             tables.append_revisions(corrected, group.table, again)
@@ -68,10 +71,7 @@ def stored(ground: Ground, views: int, *, customers: int, labels: int, is_revise
         _to_file(exported, folder / f"f_{group.name}.parquet")
     asked = keys.orderBy(F.xxhash64("customer_key", "as_of_date")).limit(labels)
     _to_file(asked, folder / "spine.parquet")
-    _to_file(
-        asked.select("customer_key", (F.to_timestamp("as_of_date") + F.expr("interval 12 hours")).alias("event_timestamp")),
-        folder / "labels.parquet",
-    )
+    _to_file(asked.select(*_keys(is_keyed_twice=is_keyed_twice, hour=12)), folder / "labels.parquet")
     return Stored(home, folder, tuple(name for group in groups for name in _names(group)), known_at if is_revised else None)
 
 
@@ -96,10 +96,16 @@ def _made_up(keys: DataFrame, group: FeatureGroup, *, by: float = 1.0) -> DataFr
     )  # fmt: skip
 
 
-def _export(rows: DataFrame, group: FeatureGroup, context: JobContext) -> DataFrame:
+def _export(rows: DataFrame, group: FeatureGroup, context: JobContext, *, is_keyed_twice: bool = False) -> DataFrame:
     """As Feast wants them: a day's row counts from its beginning for a day."""
-    at, created = F.to_timestamp("as_of_date").alias("event_timestamp"), F.lit(context.started_at).alias("created")
-    return rows.select("customer_key", at, created, *_names(group))
+    return rows.select(*_keys(is_keyed_twice=is_keyed_twice, hour=0), F.lit(context.started_at).alias("created"), *_names(group))
+
+
+def _keys(*, is_keyed_twice: bool, hour: int) -> list[Column]:
+    """Feast's keys and time of a row of customer_key × as_of_date."""
+    day, number = F.col("as_of_date"), F.date_diff(F.lit(NIGHT), "as_of_date").cast("bigint").alias("date_key")
+    at = (F.to_timestamp(F.lit(NIGHT) if is_keyed_twice else day) + F.expr(f"interval {hour} hours")).alias("event_timestamp")
+    return [F.col("customer_key"), *([number] if is_keyed_twice else []), at]
 
 
 def _to_file(frame: DataFrame, path: Path) -> None:
@@ -154,14 +160,35 @@ def _against_feast(ground: Ground, closing: ExitStack, *, name: str, engine: str
 
 def as_known_at(ground: Ground, closing: ExitStack) -> Contest:
     """Equal: what was corrected since is not seen. Feast has no such question; what it answers instead is shown."""
+    return _against_plain(
+        ground, closing, is_revised=True, name="PIT-C", question="as known before one row in twenty was corrected",
+        ours="as_known_at, of rows of which some were corrected since", day="event_timestamp",
+        note="Feast 0.67 takes the row that was created last, whenever that was: with it a training set sees what was not known yet",
+    )  # fmt: skip
+
+
+def keyed_twice(ground: Ground, closing: ExitStack) -> Contest:
+    """Two numbers that are one key: here a customer and a date, in Feast two join keys as of one time."""
+    return _against_plain(
+        ground, closing, is_keyed_twice=True, name="PIT-K", question="by keys of two numbers",
+        ours="customer × date, joined as the two values that they are", day=f"date '{NIGHT}' - cast(date_key as integer)",
+        note="Feast 0.67 writes the keys one behind the other as text: customer 1 of date 23 and customer 12 of date 3 are one row to it",
+    )  # fmt: skip
+
+
+def _against_plain(
+    ground: Ground, closing: ExitStack, *, name: str, question: str, ours: str, day: str, note: str, is_revised: bool = False,
+    is_keyed_twice: bool = False,
+) -> Contest:  # fmt: skip
+    """A harder question against PIT-1's, both ours; and whether Feast answers it rightly. day: SQL of a date in Feast's answer."""
     scale = ground.scale
-    plain, revised = (
-        stored(ground, 1, customers=scale.stored_customers, labels=scale.labels, is_revised=is_revised) for is_revised in (False, True)
-    )
-    peer = Peer("feast", "feast_lookups.py", str(revised.folder), "duckdb", scale.memory)
+    as_in_one = partial(stored, ground, 1, customers=scale.stored_customers, labels=scale.labels)
+    plain, hard = as_in_one(), as_in_one(is_revised=is_revised, is_keyed_twice=is_keyed_twice)
+    peer = Peer("feast", "feast_lookups.py", str(hard.folder), "duckdb", scale.memory)
     closing.callback(peer.close)
     peer.ask()
-    theirs = _answer(revised.folder / "feast.parquet", revised.names, "event_timestamp")
+    _drawn(plain)
+    theirs, right = _answer(hard.folder / "feast.parquet", hard.names, day), _answer(plain.drawn, plain.names, "features_of")
 
     def side(name: str, given: Stored) -> Side:
         return Side(
@@ -169,13 +196,9 @@ def as_known_at(ground: Ground, closing: ExitStack) -> Contest:
             answer=lambda state: _answer(state.drawn, state.names, "features_of"),
         )  # fmt: skip
 
-    _drawn(plain)
-    is_feast_right = theirs == _answer(plain.drawn, plain.names, "features_of")
     return Contest(
-        name="PIT-C", target=1.5, question=f"{scale.labels:,} labels as known before one row in twenty was corrected",
-        ours=side("as_known_at, of rows of which some were corrected since", revised), other=side("PIT-1 DuckDB, never corrected", plain),
-        more={"feast_is_right": is_feast_right},
-        note="Feast 0.67 takes the row that was created last, whenever that was: with it a training set sees what was not known yet",
+        name=name, target=1.5, question=f"{scale.labels:,} labels {question}", ours=side(ours, hard),
+        other=side("PIT-1 DuckDB", plain), more={"feast_is_right": theirs == right, "feast_rows": theirs.rows}, note=note,
     )  # fmt: skip
 
 
@@ -186,5 +209,6 @@ def all_lookups(ground: Ground, closing: ExitStack) -> dict[str, Callable[[], Co
         "lookup-one": partial(against, name="PIT-1 Spark", engine="spark", views=1, target=0.17),
         "lookup-ten": partial(against, name="PIT-10", engine="spark", views=TEN, target=0.20),
         "lookup-as-known": partial(as_known_at, ground, closing),
+        "lookup-by-two-keys": partial(keyed_twice, ground, closing),
         "lookup-one-duckdb": partial(against, name="PIT-1 DuckDB", engine="duckdb", views=1, target=0.20),
     }

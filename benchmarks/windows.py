@@ -1,4 +1,4 @@
-"""56 window columns over transactions: from stored day tiles by the kernel, and recomputed from events in Spark and DuckDB."""
+"""56 window columns over transactions: from stored day tiles and states, and recomputed from events in Spark and DuckDB."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from benchmarks.bank import NIGHT, Home
+from benchmarks.bank import EVE, NIGHT, Home
 from benchmarks.contest import Answer
 from expectations.contracts import core
-from features import kernel, tiles, windows
+from features import kernel, stream, tiles, windows
 from features.kernel import NOTHING
 from features.sources.transaction import TRANSACTION
 from features.spec import LONGEST_WINDOW, Operation, Wanted
-from jobs import tables
+from features.states import frames as states_of
+from features.states.stream import state_column
+from jobs import frames, tables
 from jobs.build.dates import between
+from jobs.build.facts import planned_once
 from jobs.context import JobContext
 from jobs.serving import lake
 
@@ -37,6 +40,9 @@ WANTED = tuple(
     for window in WINDOWS
 )  # fmt: skip
 NAMES = tuple(item.column for item in WANTED)
+STATE = ("customer_key", "as_of_date", state_column(TRANSACTION.name))
+# Of customers of whom nothing is seen some engines have a row of zeros, others none.
+SEEN = "transaction_in_count_365d + transaction_out_count_365d > 0"
 COLUMNS = tuple({column.name: column for item in WANTED for column in item.tile_columns}.values())
 _SQL = {
     Operation.SUM: "sum({seen} {name} else 0 end)",
@@ -82,9 +88,29 @@ def swept(context: JobContext, dates: Sequence[date]) -> DataFrame:
     return windows.swept({TRANSACTION: stored}, WANTED, dates)
 
 
-def night(context: JobContext, into: Path) -> None:
+def states_of_eve(context: JobContext, into: Path) -> None:
+    """What the night before leaves behind: window states of the wanted measures, as a Delta table."""
+    _rolled(context, None, EVE).select(*STATE).write.format("delta").save(str(into))
+
+
+def night(context: JobContext, states: Path, into: Path) -> None:
+    """The night's tiles, windows and states, all committed; the states take the place of the eve's."""
     store_tiles(context, NIGHT)
-    written(swept(context, [NIGHT]), into)
+    roll(context, states, into)
+
+
+def roll(context: JobContext, states: Path, into: Path) -> None:
+    """A night whose tiles are there."""
+    with planned_once(context.spark):
+        rolled = frames.made(_rolled(context, context.spark.read.format("delta").load(str(states)), NIGHT))
+    written(rolled, into)
+    rolled.select(*STATE).write.format("delta").mode("overwrite").save(str(states))
+    frames.release(rolled)
+
+
+def _rolled(context: JobContext, states: DataFrame | None, day: date) -> DataFrame:
+    tiles_ = {TRANSACTION: tables.read(context, TRANSACTION.table)}
+    return states_of.rolled(states, tiles_, WANTED, since=None if states is None else EVE, as_of=day)
 
 
 # --- others
@@ -151,6 +177,16 @@ def drawn_from_tiles(home: Home, labels: pa.Table) -> pa.Table:
     )
     found = {item.column: kernel.answer(sweep, item) for item in WANTED}
     return pa.table({name: labels.column(name) for name in ("customer_key", "as_of_date")} | found)
+
+
+def drawn_from_tiles_in_spark(context: JobContext, labels: pa.Table) -> DataFrame:
+    """Grain: the labels' that see a tile; WANTED. The pairs go with the task, the kernel answers."""
+    ordered = labels.sort_by([("customer_key", "ascending"), ("as_of_date", "ascending")])
+    day = ordered.column("as_of_date").cast(pa.int32()).to_numpy().astype(np.int64)
+    each = stream.Each(ordered.column("customer_key").to_numpy(), day)
+    first, last = (EPOCH + timedelta(days=int(day)) for day in (day.min() - LONGEST_WINDOW + 1, day.max()))
+    stored = tables.read(context, TRANSACTION.table).where(between("business_date", first, last))
+    return windows.swept_for({TRANSACTION: stored}, WANTED, each)
 
 
 def range_joined(context: JobContext, labels: DataFrame) -> DataFrame:

@@ -102,13 +102,14 @@ def _swept(connection: DuckDBPyConnection, core: Core, wanted: Mapping[Source, S
     asked = [stream.asked_of(source, items) for source, items in wanted.items()]
     pairs = connection.sql(f"select customer_key, as_of_date from {SPINE} order by all").to_arrow_table()
     customer, day = pairs.column("customer_key").to_numpy(), pairs.column("as_of_date").cast(pa.int32()).to_numpy().astype(np.int64)
-    near = EPOCH + timedelta(days=int(day.min(initial=0)) - stream.NEAR_DAYS)
+    each = stream.Each(customer, day)
+    near = EPOCH + timedelta(days=each.first_day - stream.NEAR_DAYS)
     rows = " union all ".join(f"select * from {_rows(core, one, position, near)}" for position, one in enumerate(asked))
     ordered = f"select * from ({rows}) order by customer_key, owned_from, owned_to, source, day"
     batches = connection.sql(dialect.in_duckdb(ordered)).to_arrow_reader(BATCH_ROWS)
     columns = [(item.column, pa.int64()) for items in wanted.values() for item in items]
     schema = pa.schema([("customer_key", pa.int64()), ("as_of_date", pa.date32()), *columns])
-    return pa.Table.from_batches(stream.measured(batches, asked, stream.Each(customer, day)), schema)
+    return pa.Table.from_batches(stream.measured(batches, asked, each), schema)
 
 
 def _rows(core: Core, asked: stream.Asked, position: int, near: date) -> str:

@@ -167,6 +167,11 @@ class Source:
             ),
         )  # fmt: skip
 
+    @cached_property
+    def columns_beneath(self) -> dict[str, tuple[TileColumn, ...]]:
+        """By a measure's name the columns of the tile that it is taken of. Asked for each window of each column: found once."""
+        return {measure.name: tuple(column for column in self.columns if measure.speaks_of(column.name)) for measure in self.measures}
+
     def column_of(self, measure: Measure, window: int | None) -> str:
         suffix = f"_{window}d" if measure.is_windowed else ""
         return f"{self.name}_{measure.name}{suffix}"
@@ -205,7 +210,7 @@ class Wanted:
     @property
     def tile_columns(self) -> tuple[TileColumn, ...]:
         """The columns of the tile that it is taken of."""
-        return tuple(column for column in self.source.columns if self.measure.speaks_of(column.name))
+        return self.source.columns_beneath[self.measure.name]
 
     @property
     def reach(self) -> int | None:

@@ -58,6 +58,11 @@ class Everybody:
     days: Integers
 
     @property
+    def first_day(self) -> int:
+        """The earliest of the days."""
+        return int(self.days[0])
+
+    @property
     def per_customer(self) -> int:
         return len(self.days)
 
@@ -73,6 +78,11 @@ class Each:
 
     customer: Integers
     day: Integers
+
+    @property
+    def first_day(self) -> int:
+        """The earliest of the days, 0 where there is none."""
+        return int(self.day.min()) if len(self.day) else 0
 
     @property
     def per_customer(self) -> int:

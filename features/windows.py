@@ -42,8 +42,15 @@ def swept(tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], dates: Se
 
     Raises OverflowError (in a task) for a value whose sum could be no 64-bit integer.
     """
+    return swept_for(tiles, wanted, stream.Everybody(np.array(sorted({(day - EPOCH).days for day in dates}), dtype=np.int64)), owners)
+
+
+def swept_for(
+    tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], as_of: stream.Everybody | stream.Each, owners: DataFrame | None = None
+) -> DataFrame:
+    """As `swept`, for whom `as_of` asks: everybody as of the same days, or each as of days of their own."""
     asked = [stream.asked_of(source, wanted) for source in tiles]
-    near = min(dates) - timedelta(days=NEAR_DAYS)
+    near = EPOCH + timedelta(days=as_of.first_day - NEAR_DAYS)
     parts = (
         seen.run(f"select * from {seen.tile_rows('{tiles}', one, position, near=near)}", tiles=owned(tiles[one.source], owners))
         for position, one in enumerate(asked)
@@ -52,7 +59,6 @@ def swept(tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], dates: Se
     grouped = rows.repartition("customer_key").sortWithinPartitions(*rows.columns[:5])
     names = [item.column for one in asked for item in one.wanted]
     schema = ", ".join(["customer_key bigint", "as_of_date date", *(f"{name} bigint" for name in names)])
-    as_of = stream.Everybody(np.array(sorted({(day - EPOCH).days for day in dates}), dtype=np.int64))
     return grouped.mapInArrow(partial(stream.measured, asked=asked, as_of=as_of), schema)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from jobs import lock
 from jobs.context import now
 from jobs.errors import ChainBrokenError, UsageError
-from jobs.report_page import console
+from jobs.report_page import console, summary
 from jobs.runner import load_settings
 from jobs.scheduling import chain, memory, plan, record, services
 from jobs.scheduling.services import BIN, House
@@ -103,7 +103,7 @@ class Demo:
         """Take every open step in order. Raises ChainBrokenError; ends Airflow whatever happens."""
         steps = self._steps()
         open_runs = [name for name in steps if name not in self.record.done]
-        if not open_runs and "report" in self.record.done:
+        if not open_runs and "report" in self.record.done and (self.settings.reports / summary.FILE).exists():
             say("nothing to do: same data, same code, every step is done")
             return
         self.record.write(self.settings)
@@ -205,5 +205,5 @@ def _summary(settings: Settings, kept: Record) -> None:
         print(f"{name:<40} {each['seconds']:8.1f} {each['peak_mb']:9.0f}")
     print(f"{'all':<40} {sum(each['seconds'] for each in took):8.1f} {max(each['peak_mb'] for each in took):9.0f}")
     print()
-    print("\n".join(console.lines(json.loads((settings.reports / "summary.json").read_text(encoding="utf-8")))))
-    print(f"\nsummary  {settings.reports / 'summary.json'}\nreport   {settings.reports / 'report.html'}")
+    print("\n".join(console.lines(json.loads((settings.reports / summary.FILE).read_text(encoding="utf-8")))))
+    print(f"\nsummary  {settings.reports / summary.FILE}\nreport   {settings.reports / 'report.html'}")

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = runner.load_settings()
     page = write(settings, since, until, measured=_measured(arguments.measured))
     sys.stdout.write(
-        json.dumps({"job": "report", "state": "done", "report": str(page), "summary": str(page.with_name("summary.json"))}) + "\n"
+        json.dumps({"job": "report", "state": "done", "report": str(page), "summary": str(page.with_name(summary.FILE))}) + "\n"
     )
     return 0
 
@@ -62,7 +62,7 @@ def write(settings: Settings, since: date, until: date, *, measured: dict[str, A
     page = settings.reports / "report.html"
     try:
         settings.reports.mkdir(parents=True, exist_ok=True)
-        _put(page.with_name("summary.json"), json.dumps(told, indent=2, ensure_ascii=False, default=str) + "\n")
+        _put(page.with_name(summary.FILE), json.dumps(told, indent=2, ensure_ascii=False, default=str) + "\n")
         _put(page, render(found, told))
     except OSError as error:
         raise ConfigurationError(f"[{settings.reports}] can't be written: {error}; check paths.reports and its rights") from error

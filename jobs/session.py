@@ -48,8 +48,17 @@ FIXED = {
     # Each sort, join and aggregate of a stage takes a page at least: with the default (32 MB of a small driver) a wide plan
     # was refused memory that it did not need.
     "spark.buffer.pageSize": "4m",
-    # Wide feature plans: generated code beyond 100 fields would fall back to row at a time interpretation.
-    "spark.sql.codegen.maxFields": "2000",
+    # Of day tiles, which have a hundred columns, all operators of a stage are compiled as one. Of the wide plan, which has three times
+    # as many, that method would be longer than a class may hold: each operator is compiled by itself instead of after a failure.
+    "spark.sql.codegen.maxFields": "200",
+    # A wide plan has two hundred generated classes. Of the default's hundred none would still be there when it is run again.
+    "spark.sql.codegen.cache.maxEntries": "1000",
+    # What nobody looks at, without a UI: the texts and graphs of a thousand plans that were run.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.ui.retainedExecutions": "10",
+    "spark.ui.retainedJobs": "10",
+    "spark.ui.retainedStages": "10",
+    "spark.ui.retainedTasks": "1000",
 }
 
 

@@ -145,9 +145,7 @@ class FeatureStore:
             names=names, groups=published.groups_of(names, groups), purpose=first.purpose, max_age_days=first.max_age_days,
             known_at=datetime.fromisoformat(first.known_at), may_compute=False, kept=made,
         )  # fmt: skip
-        again = training.draw(self._settings, taken, wish)
-        training.expect_the_same(first, again.receipt)
-        return again
+        return training.drawn_again(self._settings, taken, wish, first)
 
     # --- how
 

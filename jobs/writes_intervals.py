@@ -95,10 +95,10 @@ def _observations(table: Table, incoming: DataFrame, stored: DataFrame | None) -
     """Grain: incoming rows, stored images, and confirmations of stored images. `was_*` is set where an image is stored."""
     from pyspark.sql import functions as F
 
-    interval, date_type = interval_of(table), "date"
+    interval = interval_of(table)
     columns = [*(column.name for column in table.columns), *(["month"] if "month" in table.partition_by else [])]
     confirmed = f"array<{interval.type}>"
-    nothing = {"was_hash": "bigint", "was_end": interval.type, "was_confirmed": confirmed, "was_date": date_type, "was_month": "int"}
+    nothing = {"was_hash": "bigint", "was_end": interval.type, "was_confirmed": confirmed, "was_from": "date", "was_month": "int"}
     new = with_month(table, incoming).select(
         *columns, interval.start, content_hash(table.content).alias("row_hash"), F.lit(True).alias("is_incoming"),
         *(F.lit(None).cast(type_).alias(name) for name, type_ in nothing.items()),
@@ -108,7 +108,7 @@ def _observations(table: Table, incoming: DataFrame, stored: DataFrame | None) -
     images = stored.select(
         *columns, interval.start, "row_hash", F.lit(False).alias("is_incoming"), F.col("row_hash").alias("was_hash"),
         F.coalesce(F.col(interval.end), _open(interval)).alias("was_end"), F.col("confirmed").alias("was_confirmed"),
-        (F.col(table.date) if table.date else F.lit(None).cast(date_type)).alias("was_date"),
+        _counts_from(table).alias("was_from"),
         (F.col("month") if "month" in columns else F.lit(None).cast("int")).alias("was_month"),
     )  # fmt: skip
     again = images.where("was_confirmed is not null").select(
@@ -149,7 +149,9 @@ def _first_images(table: Table, observations: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     interval = interval_of(table)
-    nothing = {"previous_hash": "bigint", "next_start": interval.type, interval.end: interval.type, "confirmed": f"array<{interval.type}>"}
+    nothing = {"previous_hash": "bigint", "next_start": interval.type}
+    nothing |= {"previous_from": "date", "previous_close": "date", "previous_rest": "bigint"} if table.closing else {}
+    nothing |= {interval.end: interval.type, "confirmed": f"array<{interval.type}>"}
     return observations.withColumns(
         {
             "nth": F.lit(1), "copies": F.lit(1).cast("bigint"), "is_kept": F.lit(True), "image": F.lit(1).cast("bigint"), "action": F.lit("insert"),
@@ -174,13 +176,16 @@ def _actions(table: Table, observations: DataFrame) -> DataFrame:
     in_order = Window.partitionBy(*key).orderBy(start)
     # An image and the observations that confirm it.
     of_image = Window.partitionBy(*key, "image").orderBy(start).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    was = {name: F.max(name).over(whole) for name in ("was_hash", "was_end", "was_confirmed", "was_date", "was_month")}
+    was = {name: F.max(name).over(whole) for name in ("was_hash", "was_end", "was_confirmed", "was_from", "was_month")}
     return (
         # All windows follow from one shuffle by key.
         observations.repartition(*key)
         .withColumns({"nth": F.row_number().over(at_start), "copies": F.count_if("is_incoming").over(whole), **was})
         .where("nth = 1")
-        .withColumns({"previous_hash": F.lag("row_hash").over(in_order), "next_start": F.lead(start).over(in_order)})
+        .withColumns(
+            {"previous_hash": F.lag("row_hash").over(in_order), "next_start": F.lead(start).over(in_order)}
+            | {name: F.lag(told).over(in_order) for name, told in _previous(table).items()}
+        )
         .withColumn("is_kept", F.col("previous_hash").isNull() | (F.col("previous_hash") != F.col("row_hash")))
         .withColumn("image", F.count_if("is_kept").over(in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)))
         .withColumns(
@@ -251,7 +256,23 @@ _SUMMED = ("rows_in", "inserted", "unchanged", "removed", "changes", "rewrites",
 
 
 def _has_dates(table: Table) -> bool:
-    return table.date is not None or interval_of(table) == VALID
+    return bool(table.counts_from or table.date) or interval_of(table) == VALID
+
+
+def _counts_from(table: Table) -> Column:
+    from pyspark.sql import functions as F
+
+    return F.expr(table.counts_from or table.date or "cast(null as date)")
+
+
+def _previous(table: Table) -> dict[str, Column]:
+    """Of images that may end: since when the one before counts, when it ended, and a hash of all else that it says."""
+    from pyspark.sql import functions as F
+
+    if not table.closing:
+        return {}
+    rest = content_hash([name for name in table.content if name not in table.closing])
+    return {"previous_from": _counts_from(table), "previous_close": F.col(table.closing[0]), "previous_rest": rest}
 
 
 def _first_date(table: Table) -> Column:
@@ -259,11 +280,17 @@ def _first_date(table: Table) -> Column:
     from pyspark.sql import functions as F
 
     interval, differs = interval_of(table), F.col("action").isin("insert", "update", "delete")
-    if table.date:
-        return F.min(F.when(differs, F.least(F.col(table.date), F.col("was_date"))))
+    only_ends = F.col("is_kept") & F.col("was_hash").eqNullSafe(F.col("row_hash"))
+    if table.counts_from or table.date:
+        since = F.least(_counts_from(table), "was_from")
+        if not table.closing:
+            return F.min(F.when(differs, since))
+        # That a plan was closed today says nothing of the days before; of an image that another one follows that one tells.
+        is_only_closed = (F.col("action") == "insert") & (_previous(table)["previous_rest"] == F.col("previous_rest"))
+        closed = F.least(table.closing[0], "previous_close")
+        return F.min(F.when(differs & ~only_ends, F.when(is_only_closed, closed).otherwise(F.least(since, "previous_from"))))
     if interval != VALID:
         return F.lit(None)
-    only_ends = F.col("is_kept") & (F.col("was_hash") == F.col("row_hash"))
     moved = F.least(F.coalesce(F.col(interval.end), _open(interval)), F.col("was_end"))
     return F.min(F.when(differs, F.when(only_ends, moved).otherwise(F.col(interval.start))))
 

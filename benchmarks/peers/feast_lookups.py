@@ -1,7 +1,7 @@
 """Feast's historical retrieval over exported feature rows; runs in Feast's own environment (`make bench-peers`).
 
-argv: folder, engine (spark or duckdb), memory of a JVM. The folder holds labels.parquet (customer_key, event_timestamp) and one <view>.parquet per
-view (customer_key, event_timestamp, created, features). For each line on stdin one retrieval; its seconds as JSON on stdout. The rows of the
+argv: folder, engine (spark or duckdb), memory of a JVM. The folder holds labels.parquet (keys, event_timestamp) and one <view>.parquet per
+view (keys, event_timestamp, created, features); keys are customer_key and, in some, date_key. For each line on stdin one retrieval; its seconds as JSON on stdout. The rows of the
 first go to the folder's feast.parquet.
 """
 
@@ -38,16 +38,17 @@ def store(folder: Path, engine: str) -> tuple[Any, list[str]]:
         project="bench", provider="local", registry=str(folder / f"registry_{engine}.db"), entity_key_serialization_version=3,
         offline_store={"type": engine}, online_store=None,
     )  # fmt: skip
-    customer = Entity(name="customer", join_keys=["customer_key"], value_type=ValueType.INT64)
+    keys = [name for name in pq.read_schema(folder / "labels.parquet").names if name.endswith("_key")]
+    entities = [Entity(name=name.removesuffix("_key"), join_keys=[name], value_type=ValueType.INT64) for name in keys]
     views = []
     for path in sorted(folder.glob(f"{VIEWS}*.parquet")):
-        names = [name for name in pq.read_schema(path).names if name not in {"customer_key", "event_timestamp", "created"}]
+        names = [name for name in pq.read_schema(path).names if name not in {*keys, "event_timestamp", "created"}]
         of = {"timestamp_field": "event_timestamp", "created_timestamp_column": "created", "name": f"{path.stem}_source"}
         source = Source(path=str(path), file_format="parquet", **of) if engine == "spark" else Source(path=str(path), **of)
-        schema = [Field(name="customer_key", dtype=types.Int64), *(Field(name=name, dtype=types.Float64) for name in names)]
-        views.append(FeatureView(name=path.stem, entities=[customer], ttl=timedelta(days=1), schema=schema, source=source))
+        schema = [*(Field(name=name, dtype=types.Int64) for name in keys), *(Field(name=name, dtype=types.Float64) for name in names)]
+        views.append(FeatureView(name=path.stem, entities=entities, ttl=timedelta(days=1), schema=schema, source=source))
     made = FeatureStore(config=config)
-    made.apply([customer, *views])
+    made.apply([*entities, *views])
     return made, [f"{view.name}:{field.name}" for view in views for field in view.features]
 
 

@@ -40,6 +40,8 @@ CUSTOMER_KEY = _key("customer_key", "customer")
 ACCOUNT_KEY = _key("account_key", "account")
 BUSINESS_DATE = _date("business_date", "Bank day the fact belongs to: time in the bank's zone, shifted by its cut-off", nullable=False)
 CURRENCY = _text("currency", "ISO 4217 code", nullable=False)
+# An instalment paid early counts before it falls due; that it was paid late says nothing of the days before.
+PAID_OR_DUE, PAID = "least(due_on, paid_on)", ("paid_on", "paid_minor")
 
 CHANNELS = ("app", "web", "wechat", "branch", "atm", "call_centre")
 TRANSACTION_TYPES = (
@@ -263,7 +265,8 @@ CREDIT_ACCOUNT = Table(
 CREDIT_INSTALMENT = Table(
     layer="core", name="credit_instalment", title="Loan instalments", title_zh="贷款分期",
     grain="credit account × instalment × known interval", key=("credit_account_id", "instalment_no"),
-    write=Write.INTERVALS, interval=KNOWN, date="due_on", partition_by=("month",), change_feed=True,
+    write=Write.INTERVALS, interval=KNOWN, date="due_on", partition_by=("month",),
+    counts_from=PAID_OR_DUE, closing=PAID, change_feed=True,
     columns=(
         _contract("credit_account_id", "loan contract"),
         _count("instalment_no", "1 for the first", unit="instalments", nullable=False, minimum=1),
@@ -278,6 +281,7 @@ CREDIT_INSTALMENT = Table(
 DEPOSIT_PLAN = Table(
     layer="core", name="deposit_plan", title="Recurring deposits", title_zh="零存整取",
     grain="plan × known interval", key=("plan_id",), write=Write.INTERVALS, interval=KNOWN,
+    counts_from="started_on", closing=("closed_on", "status"), change_feed=True,
     columns=(
         _contract("plan_id", "plan"),
         ACCOUNT_KEY,
@@ -295,7 +299,8 @@ DEPOSIT_PLAN = Table(
 DEPOSIT_INSTALMENT = Table(
     layer="core", name="deposit_instalment", title="Instalments of recurring deposits", title_zh="零存整取缴存",
     grain="plan × instalment × known interval", key=("plan_id", "instalment_no"), write=Write.INTERVALS, interval=KNOWN,
-    date="due_on", partition_by=("month",), change_feed=True,
+    date="due_on", partition_by=("month",),
+    counts_from=PAID_OR_DUE, closing=PAID, change_feed=True,
     columns=(
         _contract("plan_id", "plan"),
         _count("instalment_no", "1 for the first", unit="instalments", nullable=False, minimum=1),

@@ -119,6 +119,8 @@ class Table:
 
     key: columns that identify a row (within the interval, date or revision that `write` adds).
     date: the business or as-of date that `month` partitions and range reads prune on.
+    counts_from: SQL of the first business date that a row says something of; None: its `date`.
+    closing: columns that only say how what the row tells has ended, and nothing of the days before the first of them.
     history_days: how long earlier versions and the change feed are promised; None: as long as conf keeps files.
     """
 
@@ -132,6 +134,8 @@ class Table:
     write: Write
     interval: Interval | None = None
     date: str | None = None
+    counts_from: str | None = None
+    closing: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
     rules: tuple[RowRule, ...] = ()
     owner: str = "customer-intelligence"
@@ -145,7 +149,7 @@ class Table:
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"[{self.full_name}] declares {repeated} more than once")
-        unknown = sorted({*self.key, *self.partition_by, *([self.date] if self.date else [])} - set(names))
+        unknown = sorted({*self.key, *self.partition_by, *self.closing, *([self.date] if self.date else [])} - set(names))
         if unknown:
             raise ValueError(f"[{self.full_name}] has no column {unknown}; it has {names}")
 

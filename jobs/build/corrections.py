@@ -146,8 +146,8 @@ def _is_followed(context: JobContext, table: Table, corrections: Corrections) ->
 
 
 def _day(table: Table) -> str:
-    """The column that tells from which business date on a row counts."""
-    return table.date or tables.interval_of(table).start
+    """SQL of the business date from which on a row counts."""
+    return table.counts_from or table.date or tables.interval_of(table).start
 
 
 def _union(frames: Sequence[DataFrame]) -> DataFrame:

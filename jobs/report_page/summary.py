@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jobs.report_page.facts import Facts, Row
 
+FILE = "summary.json"
 COUNTED = ("rows_in", "inserted", "updated", "unchanged", "duplicates", "quarantined")
 # What jobs call the rows they wrote, in the order in which one of them is taken for "rows out".
 WRITTEN = ("rows_out", "written", "rows_written", "rows")

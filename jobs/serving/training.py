@@ -245,8 +245,19 @@ def kept(settings: Settings, number: str) -> tuple[Receipt, pa.Table, pa.Table |
     return Receipt(**told | {"features": tuple(told["features"])}), pq.read_table(folder / SPINE_FILE), made
 
 
-def expect_the_same(first: Receipt, again: Receipt) -> None:
-    """Raises DataRejectedError when a set drawn again is another one, with what is known of why."""
+def drawn_again(settings: Settings, spine: Spine, wish: Wish, first: Receipt) -> TrainingSet:
+    """The training set of a receipt. Raises DataRejectedError when it can't be drawn, or is another one, with what is known of why."""
+    try:
+        again = draw(settings, spine, wish)
+    except InputNotReadyError as error:
+        raise DataRejectedError(
+            f"Receipt [{first.receipt}] can't be drawn again, as dates that were stored then are no more: {error}"
+        ) from error
+    _expect_the_same(first, again.receipt)
+    return again
+
+
+def _expect_the_same(first: Receipt, again: Receipt) -> None:
     if first.result == again.result:
         return
     meant = sorted(table for table, spec in first.spec_hashes.items() if again.spec_hashes.get(table) != spec)

@@ -57,6 +57,9 @@ GIVEN = {
         L1                | 2025-12-01    | 4            | 900  | 1000
         L1                | 2026-01-28    | 4            | 800  | 1000
     """,
+    "credit_instalments": "instalment_no | customer_key | due_on\n1 | 4 | 2026-01-20",
+    "deposit_plans": "plan_id | customer_key | started_on\nP4 | 4 | 2026-01-29\nP8 | 8 | 2025-11-01",
+    "deposit_instalments": "plan_id | instalment_no | customer_key | due_on\nP4 | 1 | 4 | 2026-02-10",
 }  # fmt: skip
 LATE = {
     # 1, 2 and 3 by their transactions: one comes late, one is corrected, one turns out to be another's.
@@ -69,8 +72,16 @@ LATE = {
     "balances": "account_key | customer_key | business_date | balance\n4 | 4 | 2026-01-29 | 4500",
     "merges": "customer_key | survivor_key | merged_on | valid_from\n5 | 6 | 2026-01-30 | 2026-02-01",
     "customers": "customer_key | status | closed_on | valid_from\n7 | closed | 2026-01-29 | 2026-01-29",
+    # Of 4's plan more was agreed than was told, and one instalment was paid before it fell due.
+    "deposit_plans": "plan_id | customer_key | started_on | instalment_minor\nP4 | 4 | 2026-01-29 | 60000",
+    "deposit_instalments": "plan_id | instalment_no | customer_key | due_on | paid_on | paid\nP4 | 1 | 4 | 2026-02-10 | 2026-01-30 | 500",
 }  # fmt: skip
-ON_TIME = {"transactions": "transaction_id | customer_key | business_date | amount\nt9 | 8 | 2026-02-01 | 90"}
+# What was due long ago is paid today, and a plan of last year is broken: of the days before nothing is said.
+ON_TIME = {
+    "transactions": "transaction_id | customer_key | business_date | amount\nt9 | 8 | 2026-02-01 | 90",
+    "credit_instalments": "instalment_no | customer_key | due_on | paid_on | paid\n1 | 4 | 2026-01-20 | 2026-02-01 | 100",
+    "deposit_plans": "plan_id | customer_key | started_on | closed_on | status\nP8 | 8 | 2025-11-01 | 2026-02-01 | broken",
+}
 DEARER = {"rates": "kind | code | value_ppm | valid_from\ntransfer | CNY | 25000 | 2026-01-30"}
 
 
@@ -128,6 +139,7 @@ def test_late_facts_are_corrected_as_by_a_rebuild(context_for, settings: Setting
     assert report.figures["corrections"] == {
         "touched": {
             "core.customer": "2026-01-29", "core.customer_merge": "2026-01-30", "core.transaction": "2026-01-29", "core.balance_daily": "2026-01-29",
+            "core.credit_instalment": "2026-02-01", "core.deposit_plan": "2026-01-29", "core.deposit_instalment": "2026-01-30",
         },
         "dates": ["2026-01-29", "2026-01-30", "2026-01-31"],
     }  # fmt: skip
