@@ -23,7 +23,7 @@ from benchmarks.ground import Ground
 from features.sources.transaction import TRANSACTION
 from jobs import tables
 
-FILE, PICTURE = RESULTS / "curves.json", RESULTS / "curves.svg"
+FILE, PICTURE = RESULTS / "curves" / "night.json", RESULTS / "curves" / "night.svg"
 RUNS = 3
 
 
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     continue
                 found[name].append({**asdict(made_up), **_seconds(Ground(scale, spark, folder), made_up)})
                 print(name, found[name][-1], flush=True)
-    RESULTS.mkdir(exist_ok=True)
+    FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     if found.keys() == CURVES.keys():
         _draw(found, PICTURE)

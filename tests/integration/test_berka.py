@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from conf import settings as conf
 from expectations.contracts import core
+from features import engine
+from features.catalogue import GROUPS
 from jobs import ledger, tables
+from jobs.build.facts import Facts
 from jobs.context import JobContext, JobReport, Request, new_run_id, now
 from jobs.errors import InputNotReadyError
 from jobs.ingest import order
@@ -83,6 +87,65 @@ def test_women_loans_and_owners(ingested: tuple[JobContext, dict[str, JobReport]
     assert outcome == {"closed": 203, "default": 31 + 45, "active": 403}
     parties = {row["role"]: row["count"] for row in tables.read(context, core.ACCOUNT_PARTY).groupBy("role").count().collect()}
     assert parties == {"owner": 4_500, "authorised": 869}
+
+
+# Windows in days of the names behind them; what SQL is asked for beside them, over the entries that a window sees.
+WINDOWED = {
+    "activity__txn_count": ((7, 30, 90, 180, 365), "count(*) filter (is_initiated)"),
+    "activity__out_sum": ((7, 30, 90, 365), "coalesce(sum(amount) filter (not is_in), 0)"),
+    "activity__in_sum": ((7, 30, 90, 365), "coalesce(sum(amount) filter (is_in), 0)"),
+}
+BY_SQL = """
+    with entries as (
+        select account_id, cast(strptime('19' || date, '%Y%m%d') as date) as day, type in ('credit', 'PRIJEM') as is_in,
+            cast(amount as decimal(18, 2)) as amount,
+            coalesce(trim(k_symbol), '') = '' and operation in ('credit in cash', 'withdrawal in cash', 'credit card withdrawal') as is_initiated
+        from read_csv('{folder}/preloan/trans_test.csv', delim = ';', all_varchar = true)),
+    booked as (select account_id, day, sum(sum(if(is_in, amount, -amount))) over (partition by account_id order by day) as ledger
+        from entries group by account_id, day),
+    asked as (
+        select account_id, cast(strptime('19' || date, '%Y%m%d') as date) as opened, unnest(generate_series(date '1996-01-31', date '1997-12-31', interval 1 day)) as day
+        from read_csv('{folder}/account.asc', delim = ';', all_varchar = true) where account_id in (select account_id from entries)),
+    month_ends as (select account_id, cast(day as date) as as_of_date from asked where day = last_day(day) and opened <= day)
+    select account_id, as_of_date, {features},
+        coalesce((select arg_max(ledger, day) from booked b where b.account_id = m.account_id and b.day <= as_of_date), 0) as balances__aum_eod
+    from month_ends m
+"""
+
+
+def test_features_of_the_preloan_accounts_are_what_sql_tells_of_the_file(ingested: tuple[JobContext, dict[str, JobReport]]) -> None:
+    """Of 354 accounts, at the month-ends of 1996 and 1997."""
+    context, _ = ingested
+    folder = context.settings.landing
+    features = ", ".join(
+        f"(select {sql} from entries e where e.account_id = m.account_id and day <= as_of_date and day > as_of_date - {window}) as {name}_{window}d"
+        for name, (windows, sql) in WINDOWED.items()
+        for window in windows
+    )
+    with duckdb.connect() as connection:
+        expected = connection.sql(BY_SQL.format(folder=folder, features=features)).to_arrow_table().to_pylist()
+        owner = dict(
+            connection.sql(
+                f"select account_id, client_id from read_csv('{folder}/disp.asc', delim = ';', all_varchar = true) where type = 'OWNER'"
+            ).fetchall()
+        )
+    key = {
+        row["source_id"]: row["customer_key"]
+        for row in tables.read(context, core.CUSTOMER_IDENTITY).select("source_id", "customer_key").collect()
+    }
+    dates = sorted({row["as_of_date"] for row in expected})
+    groups = [group for group in GROUPS if group.name in {"activity", "balances"}]
+    named = [name for name in expected[0] if "__" in name]
+    wide = engine.features_of(Facts(context, dates[0], dates[-1]).core(), dates, groups).select("customer_key", "as_of_date", *named)
+    found = {(row["customer_key"], row["as_of_date"]): [row[name] for name in named] for row in wide.collect()}
+    assert len({row["account_id"] for row in expected}) == 354
+    assert len(dates) == 24
+    for row in expected:
+        *flows, assets = found[key[owner[row["account_id"]]], row["as_of_date"]]
+        *told, ledger = (float(row[name]) for name in named)
+        assert flows == pytest.approx(told, rel=1e-12), row
+        # What all amounts add up to: the bank rounds its balances on the way.
+        assert assets == pytest.approx(ledger, abs=1), row
 
 
 def test_dates_outside_the_history_are_not_made_up(berka: Path, tmp_path: Path) -> None:
