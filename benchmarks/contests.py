@@ -54,18 +54,23 @@ def _on_a_copy(ground: Ground) -> Run:
     return Run(ground.night(ground.copy()), ground.fresh())
 
 
+def _on_transactions(ground: Ground) -> Run:
+    """On a copy of a home that holds made-up transactions, and their tiles up to the eve."""
+    return Run(ground.night(ground.transactions.copied(ground.folder)), ground.fresh())
+
+
 def _windows_side(ground: Ground, name: str, run: Callable[[Run], None], *, prepare: Callable[[], Run] | None = None) -> Side:
     answer = partial(windows.answer, where=windows.SEEN)
-    return Side(name=name, prepare=prepare or partial(_on_a_copy, ground), run=run, answer=lambda state: answer(state.into))
+    return Side(name=name, prepare=prepare or partial(_on_transactions, ground), run=run, answer=lambda state: answer(state.into))
 
 
 def _ours_by_night(ground: Ground) -> Side:
     """On a copy with the states that the night before left behind."""
     states = ground.fresh()
-    windows.states_of_eve(ground.night(ground.copy()), states)
+    windows.states_of_eve(_on_transactions(ground).context, states)
 
     def prepare() -> Run:
-        state = _on_a_copy(ground)
+        state = _on_transactions(ground)
         bank.linked(states, _states(state))
         return state
 
@@ -150,8 +155,8 @@ def _range_side(ground: Ground, name: str, run: Callable[[Run], None], *, is_wri
 
 def _with_tiles(ground: Ground) -> Run:
     """Tiles stored up to the night itself, as they are after it."""
-    state = _on_a_copy(ground)
-    windows.store_tiles(state.context, NIGHT)
+    state = _on_transactions(ground)
+    windows.store_tiles(state.context, NIGHT, NIGHT)
     return state
 
 
@@ -190,14 +195,8 @@ def labels_from_tiles(ground: Ground, *, is_without_jvm: bool) -> Contest:
     home = Home(ground.scale, state.context.settings.home)
     customer = F.pmod(F.xxhash64("id"), F.lit(ground.scale.customers)) + 1
     day = F.date_sub(F.lit(NIGHT), F.pmod(F.xxhash64("id", F.lit("day")), F.lit(180)).cast("int"))
-    keys = (
-        tables.read(state.context, core.CUSTOMER)
-        .select("customer_key")
-        .distinct()
-        .selectExpr("customer_key", "row_number() over (order by customer_key) as number")
-    )
-    numbered = ground.spark.range(ground.scale.labels).select(customer.alias("number"), day.alias("as_of_date")).distinct()
-    labels = numbered.join(keys, on="number", how="inner").select("customer_key", "as_of_date").toArrow()
+    asked = ground.spark.range(ground.scale.labels).select(customer.alias("customer_key"), day.alias("as_of_date")).distinct()
+    labels = asked.toArrow()
     on_spark = frames.made(ground.spark.createDataFrame(labels))
 
     def draw(into: Path) -> None:

@@ -14,14 +14,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pyspark.sql import functions as F
-
-from benchmarks import bank, windows
-from benchmarks.bank import NIGHT, Home
+from benchmarks import bank, made_up, windows
 from benchmarks.contest import RESULTS
 from benchmarks.ground import Ground
-from features.sources.transaction import TRANSACTION
-from jobs import tables
 
 FILE, PICTURE = RESULTS / "curves" / "night.json", RESULTS / "curves" / "night.svg"
 RUNS = 3
@@ -45,30 +40,10 @@ CURVES = {
 }
 
 
-def _with_tiles(ground: Ground, made_up: Bank) -> Home:
-    """A home with day tiles of the bank's last `days` days up to NIGHT."""
-    home = ground.empty()
-    days = ground.spark.range(made_up.days).select(F.date_sub(F.lit(NIGHT), F.col("id").cast("int")).alias("business_date"))
-    chance = F.pmod(F.xxhash64("customer_key", "business_date"), F.lit(1_000_000))
-    rows = ground.spark.range(1, made_up.customers + 1).withColumnRenamed("id", "customer_key").crossJoin(F.broadcast(days))
-    seen = rows.where(chance < round(1_000_000 * made_up.active))
-    values = {
-        column.name: F.pmod(
-            F.xxhash64(F.lit(column.name), "customer_key", "business_date"), F.lit(2**column.bits if column.bits else 100_000)
-        )
-        for column in TRANSACTION.columns
-    }
-    table = TRANSACTION.table
-    types = {column.name: column.type for column in table.columns}
-    columns = [F.col(name) if name in {"customer_key", "business_date"} else values[name].cast(types[name]).alias(name) for name in types]
-    tables.replace(ground.night(home), table, seen.select(*columns), where="true")
-    return home
-
-
-def _seconds(ground: Ground, made_up: Bank) -> dict[str, float | int]:
+def _seconds(ground: Ground, bank_: Bank) -> dict[str, float | int]:
     """Of the median night, and how long it took to make the states of its eve from all tiles."""
-    home = _with_tiles(ground, made_up)
-    context = ground.night(home)
+    context = ground.night(ground.empty())
+    made_up.with_tiles(context, **asdict(bank_))
     eve = ground.fresh()
     began = time.perf_counter()
     windows.states_of_eve(context, eve)
@@ -82,7 +57,7 @@ def _seconds(ground: Ground, made_up: Bank) -> dict[str, float | int]:
         taken.append(time.perf_counter() - began)
     return {
         "seconds": round(statistics.median(taken[1:]), 3), "from_all_tiles_seconds": round(anew, 3),
-        "state_bytes_per_customer": round(sum(path.stat().st_size for path in eve.rglob("*.parquet")) / made_up.customers),
+        "state_bytes_per_customer": round(sum(path.stat().st_size for path in eve.rglob("*.parquet")) / bank_.customers),
     }  # fmt: skip
 
 
@@ -117,10 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with bank.scratch(scale) as folder, bank.spark_of(scale, folder) as spark:
         for name in parsed.only:
             found[name] = []
-            for made_up in CURVES[name][1]:
-                if made_up.customers > parsed.at_most:
+            for one in CURVES[name][1]:
+                if one.customers > parsed.at_most:
                     continue
-                found[name].append({**asdict(made_up), **_seconds(Ground(scale, spark, folder), made_up)})
+                found[name].append({**asdict(one), **_seconds(Ground(scale, spark, folder), one)})
                 print(name, found[name][-1], flush=True)
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

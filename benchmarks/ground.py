@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from benchmarks import bank
+from benchmarks import bank, made_up
 from benchmarks.bank import NIGHT, Home, Scale
 from jobs.context import JobContext
 
@@ -27,6 +27,11 @@ class Ground:
     def bank(self) -> Home:
         """The simulated bank, ingested when the first contest asks for it."""
         return bank.ingested(self.scale)
+
+    @cached_property
+    def transactions(self) -> Home:
+        """Made-up transactions and their tiles, nothing else."""
+        return made_up.with_transactions(self.scale, self.empty().context(self.spark, NIGHT))
 
     def fresh(self) -> Path:
         """A folder that does not exist yet."""

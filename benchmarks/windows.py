@@ -15,8 +15,7 @@ from pyspark.sql import functions as F
 from benchmarks.bank import EVE, NIGHT, Home
 from benchmarks.contest import Answer
 from expectations.contracts import core
-from features import kernel, stream, tiles, windows
-from features.kernel import NOTHING
+from features import dialect, in_duckdb, seen, stream, tiles, windows
 from features.sources.transaction import TRANSACTION
 from features.spec import LONGEST_WINDOW, Operation, Wanted
 from features.states import frames as states_of
@@ -75,11 +74,12 @@ def recompute_sql(events: str, day: date) -> str:
 # --- ours
 
 
-def store_tiles(context: JobContext, day: date) -> None:
-    """What a night adds: the tiles of its day."""
-    events = tables.current(tables.read(context, core.TRANSACTION), core.TRANSACTION).where(between("business_date", day, day))
+def store_tiles(context: JobContext, first: date, last: date) -> None:
+    """The tiles of some days: a night adds those of its own."""
+    days = between("business_date", first, last)
+    events = tables.current(tables.read(context, core.TRANSACTION), core.TRANSACTION).where(days)
     made = tiles.transaction_tiles(events).select(*(column.name for column in TRANSACTION.table.columns))
-    tables.replace(context, TRANSACTION.table, made, where=between("business_date", day, day))
+    tables.replace(context, TRANSACTION.table, made, where=days)
 
 
 def swept(context: JobContext, dates: Sequence[date]) -> DataFrame:
@@ -95,7 +95,7 @@ def states_of_eve(context: JobContext, into: Path) -> None:
 
 def night(context: JobContext, states: Path, into: Path) -> None:
     """The night's tiles, windows and states, all committed; the states take the place of the eve's."""
-    store_tiles(context, NIGHT)
+    store_tiles(context, NIGHT, NIGHT)
     roll(context, states, into)
 
 
@@ -156,35 +156,36 @@ def answer(into: Path, where: str = "true") -> Answer:
 # --- labels at any time, from tiles
 
 
+def _each(labels: pa.Table) -> tuple[stream.Each, date, date]:
+    """Labels as questions, and the first and the last business date that they see."""
+    ordered = labels.sort_by([("customer_key", "ascending"), ("as_of_date", "ascending")])
+    day = ordered.column("as_of_date").cast(pa.int32()).to_numpy().astype(np.int64)
+    first, last = (EPOCH + timedelta(days=int(day)) for day in (day.min() - LONGEST_WINDOW + 1, day.max()))
+    return stream.Each(ordered.column("customer_key").to_numpy(), day), first, last
+
+
 def drawn_from_tiles(home: Home, labels: pa.Table) -> pa.Table:
-    """Grain: the labels' (customer_key × as_of_date), in their order; WANTED. DuckDB reads and sorts, the kernel answers; no JVM."""
-    days = labels.column("as_of_date").cast(pa.int32()).to_numpy()
-    first, last = (EPOCH + timedelta(days=int(day)) for day in (days.min() - LONGEST_WINDOW + 1, days.max()))
-    names = [column.name for column in COLUMNS]
-    stored = lake.relation(home.settings, TRANSACTION.table, ["customer_key", "business_date", *names], first=first, last=last)
+    """Grain: the labels' (customer_key × as_of_date) that see a tile; WANTED. DuckDB reads and sorts, the kernel answers; no JVM."""
+    each, first, last = _each(labels)
+    asked = stream.asked_of(TRANSACTION, WANTED)
+    names = ["customer_key", "business_date", *(column.name for column in TRANSACTION.columns)]
+    stored = lake.relation(home.settings, TRANSACTION.table, names, first=first, last=last)
+    near = EPOCH + timedelta(days=each.first_day - stream.NEAR_DAYS)
+    mine = f"(select * from {seen.owned(stored, None)} t where customer_key in (select customer_key from labels))"
+    schema = pa.schema([("customer_key", pa.int64()), ("as_of_date", pa.date32()), *((item.column, pa.int64()) for item in WANTED)])
     with lake.connect() as connection:
         connection.execute("set threads = 2")
         connection.register("labels", labels)
-        rows = connection.sql(
-            f"select customer_key, business_date, {', '.join(f'coalesce({name}, {NOTHING + 1}) as {name}' for name in names)} from {stored} "
-            "where customer_key in (select customer_key from labels) order by customer_key, business_date"
-        ).to_arrow_table()
-    customers, segment = np.unique(rows.column("customer_key").to_numpy(), return_inverse=True)
-    asked = np.searchsorted(customers, labels.column("customer_key").to_numpy())
-    day = rows.column("business_date").cast(pa.int32()).to_numpy().astype(np.int64)
-    sweep = kernel.Sweep(
-        kernel.Rows(segment, day, {name: rows.column(name).to_numpy() for name in names}), kernel.Questions(asked, days.astype(np.int64))
-    )
-    found = {item.column: kernel.answer(sweep, item) for item in WANTED}
-    return pa.table({name: labels.column(name) for name in ("customer_key", "as_of_date")} | found)
+        for statement in dialect.macros():
+            connection.execute(statement)
+        rows = f"select * from {seen.tile_rows(mine, asked, 0, near=near)} order by customer_key, owned_from, owned_to, source, day"
+        batches = connection.sql(dialect.in_duckdb(rows)).to_arrow_reader(in_duckdb.BATCH_ROWS)
+        return pa.Table.from_batches(stream.measured(batches, [asked], each), schema)
 
 
 def drawn_from_tiles_in_spark(context: JobContext, labels: pa.Table) -> DataFrame:
-    """Grain: the labels' that see a tile; WANTED. The pairs go with the task, the kernel answers."""
-    ordered = labels.sort_by([("customer_key", "ascending"), ("as_of_date", "ascending")])
-    day = ordered.column("as_of_date").cast(pa.int32()).to_numpy().astype(np.int64)
-    each = stream.Each(ordered.column("customer_key").to_numpy(), day)
-    first, last = (EPOCH + timedelta(days=int(day)) for day in (day.min() - LONGEST_WINDOW + 1, day.max()))
+    """The same in Spark: the questions go with the tasks."""
+    each, first, last = _each(labels)
     stored = tables.read(context, TRANSACTION.table).where(between("business_date", first, last))
     return windows.swept_for({TRANSACTION: stored}, WANTED, each)
 
