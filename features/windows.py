@@ -87,7 +87,8 @@ def seen_plans(plans: DataFrame, dates: DataFrame, owners: DataFrame | None = No
 
 def with_measures(frame: DataFrame, measured: Measured) -> DataFrame:
     """`frame` (customer_key × as_of_date) with measures; a customer without rows gets what each of them means empty."""
-    for measures_, _ in measured:
+    # The widest last: what is joined first is copied by every join that follows.
+    for measures_, _ in sorted(measured, key=lambda one: len(one[1])):
         frame = frame.join(measures_, on=list(KEYS), how="left")
     told = {item.column: item for _, wanted in measured for item in wanted}
     # As text: a column made by calls costs twenty messages to the JVM, and there are hundreds.

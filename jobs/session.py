@@ -51,7 +51,8 @@ FIXED = {
     # Of day tiles, which have a hundred columns, all operators of a stage are compiled as one. Of the wide plan, which has three times
     # as many, that method would be longer than a class may hold: each operator is compiled by itself instead of after a failure.
     "spark.sql.codegen.maxFields": "200",
-    # A wide plan has two hundred generated classes. Of the default's hundred none would still be there when it is run again.
+    # A wide plan has two hundred generated classes. Of the default's hundred none would still be there when it is run again, by a
+    # warm JVM the night after.
     "spark.sql.codegen.cache.maxEntries": "1000",
     # What nobody looks at, without a UI: the texts and graphs of a thousand plans that were run.
     "spark.sql.ui.explainMode": "simple",
