@@ -49,10 +49,9 @@ def all_contests(ground: Ground) -> Iterator[tuple[str, Callable[[], Contest]]]:
 
 # --- one night, 56 window columns
 
-# Of what a night takes apart from customers and history, most is spent before a row is read or after it.
 FIXED_COST = (
-    "A night makes three commits (tiles, windows, states) and plans three queries, which takes seconds whatever the bank's size, and a recompute of so "
-    "small a bank less than that. What grows with customers and history is the other's (benchmarks/results/curves): see the larger scales."
+    "What a night costs whatever the bank's size: of 2,000 customers storing the day's tiles took 2.9 s, planning 2.0, rolling .5, committing windows "
+    "1.1 and states .7 (other work beside). Ten times the customers cost 2.5 times as much, the recompute 5 times; beyond 20,000 it was not run."
 )
 
 
