@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jobs.simulate import catalogue as c
-from jobs.simulate.draws import NEVER, Floats, Ints, cents, chance, choice, lognormal, rounded
+from jobs.simulate.draws import NEVER, Bools, Floats, Ints, cents, chance, choice, lognormal, rounded
 from jobs.simulate.scene import Scene, fade_progress
 from jobs.simulate.seasons import days_to_new_year, gift_weights
 
@@ -111,13 +111,22 @@ def _cash(scene: Scene) -> None:
                     amount=rounded(np.minimum(lognormal(rng, people.income[who] * 0.4, 0.8, who.size), 39_000), 100))  # fmt: skip
 
 
+def wanted_wealth(scene: Scene) -> Floats:
+    """What a customer means to hold at this bank in all, CNY: the planted trend."""
+    drift = np.array([0.0, 0.2, -0.4])[scene.people.trend] * scene.month.elapsed_years
+    return np.asarray(scene.people.wealth_target * np.exp(drift), dtype=np.float64)
+
+
 def demand_target(scene: Scene) -> Floats:
-    """What a customer likes to keep at hand, CNY: grows, shrinks, and drains away in a fade."""
-    people = scene.people
-    share = np.array([0, 0.8, 0.45, 0.16, 0.08])[people.archetype]
-    drift = np.array([0.0, 0.2, -0.3])[people.trend] * scene.month.elapsed_years
-    drained = 1 - 0.92 * fade_progress(people, scene.month.last)
-    return np.asarray(people.wealth_target * share * np.exp(drift) * drained, dtype=np.float64)
+    """What a customer likes to keep at hand, CNY: a share of the wanted wealth, and drains away in a fade."""
+    share = np.array([0, 0.8, 0.45, 0.16, 0.08])[scene.people.archetype]
+    drained = 1 - 0.92 * fade_progress(scene.people, scene.month.last)
+    return np.asarray(wanted_wealth(scene) * share * drained, dtype=np.float64)
+
+
+def has_enough(scene: Scene) -> Bools:
+    """Who holds more than wanted: such customers move money to other banks sooner and tie up less of it."""
+    return np.asarray(scene.book.balance[:, : c.CARD].sum(axis=1) / 100 > wanted_wealth(scene))
 
 
 def _transfers(scene: Scene) -> None:
@@ -126,6 +135,7 @@ def _transfers(scene: Scene) -> None:
     excess = book.balance[:, c.DEMAND] / 100 - demand_target(scene) * rng.uniform(0.7, 1.3, people.size)
     fading = fade_progress(people, scene.month.last) > 0
     leak = np.array([0, 0.5, 0.42, 0.16, 0.12])[people.archetype]
+    leak = np.where(has_enough(scene), np.maximum(leak, 0.7), leak)
     rate = np.where(excess > MIN_SWEEP_CNY, np.where(fading, 1.1, leak), 0.0)
     who, day = scene.happenings(rate, weights=np.ones(scene.month.days))
     amount = np.maximum(excess[who] * rng.uniform(0.3, 0.8, who.size), 100)
@@ -138,8 +148,8 @@ def _transfers(scene: Scene) -> None:
     scene.moves.add(customer=who, day=day, second=scene.seconds(who.size), type=c.TRANSFER, by=c.THIRD_PARTY, bank=rng.integers(0, 9, who.size),
                     amount=rounded(np.maximum(-excess[who] * rng.uniform(0.3, 0.9, who.size), 100), 100),
                     counterparty=50_000_000 + (people.first_customer + who))  # fmt: skip
-    gap = people.wealth_target - book.balance[:, : c.CARD].sum(axis=1) / 100
-    brings = (gap > 0.5 * people.wealth_target) & (people.trend != c.SHRINKING) & ~fading & (people.archetype >= c.MASS)
+    gap = wanted_wealth(scene) - book.balance[:, : c.CARD].sum(axis=1) / 100
+    brings = (gap > 0.5 * wanted_wealth(scene)) & (people.trend != c.SHRINKING) & ~fading & (people.archetype >= c.MASS)
     who, day = scene.happenings(np.where(brings, 0.15, 0.0), weights=np.ones(scene.month.days))
     scene.moves.add(customer=who, day=day, second=scene.seconds(who.size), type=c.TRANSFER, by=c.THIRD_PARTY, bank=rng.integers(0, 9, who.size),
                     amount=rounded(gap[who] * rng.uniform(0.2, 0.9, who.size), 1000),

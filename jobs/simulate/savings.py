@@ -8,7 +8,7 @@ import numpy as np
 
 from jobs.simulate import catalogue as c
 from jobs.simulate.book import PRODUCT_MONTHS, matures_after, open_foreign, open_plan
-from jobs.simulate.cashflow import demand_target
+from jobs.simulate.cashflow import demand_target, has_enough
 from jobs.simulate.columns import Rows
 from jobs.simulate.draws import NEVER, Bools, Ints, rounded
 from jobs.simulate.rates import minor_per_cny_cent
@@ -62,7 +62,7 @@ def _end_terms(scene: Scene, plan: SavingsPlan, slot: int) -> None:
     ripe = held & _within(scene, matures)
     interest = book.balance[:, slot] * book.rate[:, slot] * book.months[:, slot] // 12_000_000
     fading = fade_progress(people, scene.month.last) > 0
-    rolls = ripe & ~fading & (scene.activity > 0) & scene.chance(np.where(people.trend == c.SHRINKING, 0.4, 0.72))
+    rolls = ripe & ~fading & (scene.activity > 0) & scene.chance(np.where(has_enough(scene), 0.3, 0.72))
     who = np.flatnonzero(rolls)
     scene.moves.add(customer=who, slot=slot, day=matures[who], second=600, amount=interest[who], type=c.INTEREST, by=c.BANK)
     plan.renewals.append((slot, who, matures[who].copy()))
@@ -83,7 +83,8 @@ def _invest(scene: Scene, plan: SavingsPlan) -> None:
     )
     day = scene.days(people.size)
     steady &= scene.awake(scene.everyone, day) & book.is_open[:, c.DEMAND]
-    steady &= scene.chance(np.array([0, 0.06, 0.22, 0.4, 0.45])[people.archetype])
+    eager = np.array([0, 0.06, 0.22, 0.4, 0.45])[people.archetype]
+    steady &= scene.chance(np.where(has_enough(scene), 0.2 * eager, eager))
     amount = rounded(np.maximum(excess, 1_000) * rng.uniform(0.5, 0.95, people.size), 1000)
     likes_wealth = scene.chance(np.array([0, 0.25, 0.3, 0.5, 0.6])[people.archetype])
     slot = np.where(
@@ -119,7 +120,7 @@ def _wealth(scene: Scene) -> None:
     who = np.flatnonzero(book.is_open[:, c.WEALTH] & (earned > 0))
     scene.moves.add(customer=who, slot=c.WEALTH, day=scene.month.day(25), second=1200, amount=earned[who], type=c.INTEREST, by=c.BANK)
     fading = fade_progress(people, scene.month.last) > 0
-    rate = np.where(fading, 0.5, np.where(people.trend == c.SHRINKING, 0.12, 0.04)) * (book.balance[:, c.WEALTH] > 0)
+    rate = np.where(fading, 0.5, np.where(has_enough(scene), 0.12, 0.04)) * (book.balance[:, c.WEALTH] > 0)
     who, day = scene.happenings(rate, weights=np.ones(scene.month.days))
     amount = (book.balance[who, c.WEALTH] * rng.uniform(0.2, 0.9, who.size) // 10_000).astype(np.int64) * 10_000
     kept = amount > 0
