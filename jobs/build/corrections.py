@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from expectations.contracts import core
 from features import spine
-from jobs import ledger, tables
+from jobs import frames, ledger, tables
 from jobs.build.dates import between
 from jobs.build.facts import INPUTS
 
@@ -110,6 +110,27 @@ def _stored(context: JobContext, since: date, asked: Mapping[FeatureGroup, Colle
         if day not in asked[groups[n]]:
             found.setdefault(groups[n], set()).add(day)
     return found
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """Whom changes concern, made once for all who ask. `release` it."""
+
+    facts: Facts
+    _made: dict[tuple[str, date], DataFrame | None] = field(default_factory=dict)
+
+    def by(self, corrections: Corrections, until: date) -> DataFrame | None:
+        """As `customers`."""
+        asked = corrections.part, until
+        if asked not in self._made:
+            found = customers(self.facts, corrections, until)
+            self._made[asked] = found if found is None else frames.made(found)
+        return self._made[asked]
+
+    def release(self) -> None:
+        for one in self._made.values():
+            if one is not None:
+                frames.release(one)
 
 
 def customers(facts: Facts, corrections: Corrections, until: date) -> DataFrame | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from features.engine import Core
     from features.spec import FeatureGroup
-    from jobs.build.corrections import Corrections
+    from jobs.build.corrections import Concerned, Corrections
     from jobs.context import JobContext, Request
     from jobs.tables import Written
 
@@ -79,7 +79,8 @@ def _build(context: JobContext) -> JobReport:
     known = facts.core(day_tiles)
     states = window_states.recorded(context.settings)
     # States are those of all groups: a part of them would not be rolled by the next night.
-    night = window_states.night(facts, dates, seen, states) if asked == groups else None
+    concerned = corrections.Concerned(facts)
+    night = window_states.night(facts, dates, seen, states, concerned) if asked == groups else None
     with _made(context, replace(known, sweep=night.sweep) if night else known, dates, asked) as wide:
         span = check(wide, asked)
         published = _publish(context, wide, span, dict.fromkeys(asked, dates))
@@ -87,7 +88,8 @@ def _build(context: JobContext) -> JobReport:
         rolled, states = night.store()
         night.release()
         published.append(rolled)
-    corrected = _correct(facts, known, late) if late else []
+    corrected = _correct(known, late, concerned) if late else []
+    concerned.release()
     figures = {
         "states": [one.figures for one in states],
         "first": str(dates[0]), "last": str(dates[-1]), "tiles": stored.figures, "seen": seen, "corrections": late.figures if late else {},
@@ -105,15 +107,13 @@ def _asked(groups: Sequence[FeatureGroup], request: Request) -> tuple[FeatureGro
     return found
 
 
-def _correct(facts: Facts, known: Core, late: Corrections) -> list[Written]:
+def _correct(known: Core, late: Corrections, concerned: Concerned) -> list[Written]:
     """Append revisions of the stored rows that come out differently now. Raises ConflictError while another run does."""
+    context = concerned.facts.context
     # Runs of different dates correct the same rows: side by side they would append the same revision twice.
-    with lock.held(facts.context.settings.locks, "features-corrections"):
-        customers = corrections.customers(facts, late, late.all_dates[-1])
-        if customers is None:
-            return _made_again(facts.context, known, late)
-        with frames.kept(customers) as few:
-            return _made_again(facts.context, known.of(few), late, among=few)
+    with lock.held(context.settings.locks, "features-corrections"):
+        few = concerned.by(late, late.all_dates[-1])
+        return _made_again(context, known if few is None else known.of(few), late, among=few)
 
 
 def _made_again(context: JobContext, known: Core, late: Corrections, *, among: DataFrame | None = None) -> list[Written]:

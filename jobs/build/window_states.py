@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from conf.settings import Settings
     from features.spec import Source, Wanted
+    from jobs.build.corrections import Concerned
     from jobs.build.facts import Facts
     from jobs.context import JobContext
     from jobs.tables import Written
@@ -73,6 +74,7 @@ class Night:
     as_of: date
     seen: Mapping[str, int]
     known: Sequence[Stored]
+    concerned: Concerned
     _made: list[tuple[str, DataFrame]] = field(default_factory=list)
 
     def sweep(self, tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], _: Sequence[date], owners: DataFrame | None) -> DataFrame:
@@ -94,7 +96,7 @@ class Night:
         late = corrections.concerning(context.settings, before.seen, self.seen, before.as_of)
         if late is None:
             return before, anew
-        touched = corrections.customers(self.facts, late, before.as_of)
+        touched = self.concerned.by(late, before.as_of)
         if touched is None:
             return None, None
         return before, touched if anew is None else touched.unionAll(anew).distinct()
@@ -125,11 +127,11 @@ class Night:
             release(rolled)
 
 
-def night(facts: Facts, dates: Sequence[date], seen: Mapping[str, int], known: Sequence[Stored]) -> Night | None:
+def night(facts: Facts, dates: Sequence[date], seen: Mapping[str, int], known: Sequence[Stored], concerned: Concerned) -> Night | None:
     """Of one date, unless it lies before those of which states are kept: then, as for a range, nothing is rolled."""
     if len(dates) > 1 or (len(known) == KEPT and dates[0] < known[0].as_of):
         return None
-    return Night(facts, dates[0], seen, known)
+    return Night(facts, dates[0], seen, known, concerned)
 
 
 def _read(context: JobContext, stored: Stored) -> DataFrame:
