@@ -50,8 +50,9 @@ def all_contests(ground: Ground) -> Iterator[tuple[str, Callable[[], Contest]]]:
 # --- one night, 56 window columns
 
 FIXED_COST = (
-    "What a night costs whatever the bank's size: of 2,000 customers storing the day's tiles took 2.9 s, planning 2.0, rolling .5, committing windows "
-    "1.1 and states .7 (other work beside). Ten times the customers cost 2.5 times as much, the recompute 5 times; beyond 20,000 it was not run."
+    "A night costs much the same whatever the bank's size: of 2,000 customers storing the day's tiles took 2.9 s, planning 2.0, rolling .5, committing "
+    "windows 1.1 and states .7 (other work beside); of 200,000 tiles 1.8, planning .8, rolling 2.3, both commits side by side 2.9: a hundred times the "
+    "customers cost three times as much, the recompute fifteen times. The commits write 58 columns and the states of every customer."
 )
 
 
@@ -195,8 +196,9 @@ def range_noop(ground: Ground) -> Contest:
 # --- labels at any time
 
 IN_PYTHON = (
-    "Both plans have one exchange; ours passes the rows to Python and back (MapInArrow), the other aggregates within the JVM. DuckDB, which needs no "
-    "such passage, is the product's way of drawing labels."
+    "Ours sorts tiles and passes them to Python (MapInArrow), the other adds up within the JVM before it exchanges anything. Of 12.2 s for 100,000 labels "
+    "and 5.5 million tiles reading took 3.0, the exchange 1.3, the sort 3.4, the passage to Python 3.4 and the kernel 1.1. DuckDB, which needs no such "
+    "passage, is the product's way of drawing labels."
 )
 
 

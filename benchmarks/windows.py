@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -25,6 +26,7 @@ from jobs.build.dates import between
 from jobs.build.facts import planned_once
 from jobs.context import JobContext
 from jobs.serving import lake
+from jobs.threads import side_by_side
 
 WINDOWS = (7, 30, 90, 365)
 EPOCH = date(1970, 1, 1)
@@ -79,7 +81,7 @@ def store_tiles(context: JobContext, first: date, last: date) -> None:
     days = between("business_date", first, last)
     events = tables.current(tables.read(context, core.TRANSACTION), core.TRANSACTION).where(days)
     made = tiles.transaction_tiles(events).select(*(column.name for column in TRANSACTION.table.columns))
-    tables.replace(context, TRANSACTION.table, made, where=days)
+    tables.replace(context, TRANSACTION.table, made, where=days, dates=(first, last))
 
 
 def swept(context: JobContext, dates: Sequence[date]) -> DataFrame:
@@ -103,8 +105,8 @@ def roll(context: JobContext, states: Path, into: Path) -> None:
     """A night whose tiles are there."""
     with planned_once(context.spark):
         rolled = frames.made(_rolled(context, context.spark.read.format("delta").load(str(states)), NIGHT))
-    written(rolled, into)
-    rolled.select(*STATE).write.format("delta").mode("overwrite").save(str(states))
+    state = rolled.select(*STATE).write.format("delta").mode("overwrite")
+    side_by_side((partial(written, rolled, into), partial(state.save, str(states))))
     frames.release(rolled)
 
 

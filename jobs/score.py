@@ -93,7 +93,9 @@ def score(context: JobContext) -> JobReport:
     scored = frames.made(_scored(context, scorer, registered.label))
     try:
         figures = _checked(scorer.model, scored)
-        written = tables.replace(context, scorer.model.scores, scored, where=_slice(context, registered.label))
+        written = tables.replace(
+            context, scorer.model.scores, scored, where=_slice(context, registered.label), dates=(context.as_of, context.as_of)
+        )
     finally:
         frames.release(scored)
     counts = tables.as_counts(written)

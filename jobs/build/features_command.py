@@ -23,7 +23,7 @@ from jobs.threads import side_by_side
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import date
 
     from pyspark.sql import DataFrame
@@ -83,11 +83,11 @@ def _build(context: JobContext) -> JobReport:
     night = window_states.night(facts, dates, seen, states, concerned) if asked == groups else None
     with _made(context, replace(known, sweep=night.sweep) if night else known, dates, asked) as wide:
         span = check(wide, asked)
-        published = _publish(context, wide, span, dict.fromkeys(asked, dates))
+        appends = _appends(context, wide, span, dict.fromkeys(asked, dates))
+        published = side_by_side([*appends, night.store] if night and night.is_made else appends)
     if night and night.is_made:
-        rolled, states = night.store()
+        states = night.recorded(published[-1])
         night.release()
-        published.append(rolled)
     corrected = _correct(known, late, concerned) if late else []
     concerned.release()
     figures = {
@@ -120,7 +120,7 @@ def _made_again(context: JobContext, known: Core, late: Corrections, *, among: D
     groups = tuple(late.dates)
     with _made(context, known, late.all_dates, groups) as wide:
         span = tables.Span(check(wide, groups).rows, late.all_dates[0], late.all_dates[-1])
-        return _publish(context, wide, span, late.dates, among=among, part=late.part)
+        return side_by_side(_appends(context, wide, span, late.dates, among=among, part=late.part))
 
 
 @contextmanager
@@ -133,21 +133,21 @@ def _made(context: JobContext, known: Core, dates: Sequence[date], groups: Seque
         frames.release(wide)
 
 
-def _publish(
+def _appends(
     context: JobContext, wide: DataFrame, span: tables.Span, dates: Mapping[FeatureGroup, Collection[date]], *, among: DataFrame | None = None,
     part: str = "",
-) -> list[Written]:  # fmt: skip
-    """Append to each group's table, of the dates that are its own, what is new or differs. wide: of these groups, in this order."""
+) -> list[Callable[[], Written]]:  # fmt: skip
+    """Writes still to be done: append to each group's table, of the dates that are its own, what is new or differs. wide: of these groups, in this order."""
     every = set().union(*dates.values())
     columns = columns_of(tuple(dates))
     mine = {group: [f"{name} as {group.full_name(one)}" for name, (of, one) in columns.items() if of is group] for group in dates}
-    return side_by_side(
+    return [
         partial(
             tables.append_revisions, context, group.table, _of(wide, own, every).selectExpr(*windows.KEYS, *mine[group]), part=part, span=span,
             scope=tables.Scope(own, among),
         )
         for group, own in dates.items()
-    )  # fmt: skip
+    ]  # fmt: skip
 
 
 def _of(wide: DataFrame, dates: Collection[date], every: Collection[date]) -> DataFrame:

@@ -56,7 +56,7 @@ def build(context: JobContext) -> JobReport:
         measured = [(kept.enter_context(frames.kept(frame)), items) for frame, items in observed]
         for label in catalogue.LABELS:
             frame = kept.enter_context(frames.kept(engine.labels_of(known, label, measured, dates, delivered=delivered[label.name])))
-            written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates)))
+            written.append(tables.replace(context, label.table, frame, where=in_dates("as_of_date", dates), dates=(min(dates), max(dates))))
             counts |= _counts(label, frame)
     return JobReport(
         rows={"rows_in": sum(item.rows_in for item in written), "rows_out": sum(item.inserted for item in written), **counts}, outputs={item.table: item.version for item in written},

@@ -52,7 +52,7 @@ def build(context: JobContext) -> JobReport:
     with kept(_daily(context, dates)) as daily:
         sizes = check(daily)
         written = [
-            tables.replace(context, SEGMENT_DAILY, daily, where=in_dates("as_of_date", dates)),
+            tables.replace(context, SEGMENT_DAILY, daily, where=in_dates("as_of_date", dates), dates=(min(dates), max(dates))),
             tables.merge_intervals(context, SEGMENT_MEMBERSHIP, _membership(context, daily)),
         ]
     rows = {

@@ -148,4 +148,5 @@ def _make(facts: Facts, source: Source, kept: Stored | None, after: Stored) -> W
 
 def _store(context: JobContext, source: Source, facts: Facts, *, since: date) -> Written:
     made = facts.tiles(source).where(within("business_date", since, facts.last)).select(*(c.name for c in source.table.columns))
-    return tables.replace(context, source.table, made, where=between("business_date", since, facts.last), may_be_empty=True)
+    where = between("business_date", since, facts.last)
+    return tables.replace(context, source.table, made, where=where, dates=(since, facts.last), may_be_empty=True)

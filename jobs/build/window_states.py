@@ -105,9 +105,9 @@ class Night:
     def is_made(self) -> bool:
         return bool(self._made)
 
-    def store(self) -> tuple[Written, list[Stored]]:
-        """Write the states of the date; with what is stored now."""
-        ((layout, rolled),), context = self._made, self.facts.context
+    def store(self) -> Written:
+        """Write the states of the date."""
+        ((_, rolled),) = self._made
         states = [state_column(source.name) for source in SWEPT]
         filled = " or ".join(f"size({name}) > 0" for name in states if name in rolled.columns)
         # Of a source that no feature asks for there is none.
@@ -117,10 +117,14 @@ class Night:
         )
         slice_ = rolled.where(filled).selectExpr(*told)
         where = between("as_of_date", self.as_of, self.as_of)
-        written = tables.replace(context, WINDOW_STATE, slice_, where=where, may_be_empty=True)
+        return tables.replace(self.facts.context, WINDOW_STATE, slice_, where=where, dates=(self.as_of, self.as_of), may_be_empty=True)
+
+    def recorded(self, written: Written) -> list[Stored]:
+        """What is stored now that the states are `written`, oldest first."""
+        ((layout, _),) = self._made
         now = Stored(as_of=self.as_of, seen=self.seen, layout=layout, code=ledger.code_version(), rows=written.rows_in)
         others = [one for one in self.known if one.as_of != self.as_of]
-        return written, sorted([*others, now], key=lambda one: one.as_of)[-KEPT:]
+        return sorted([*others, now], key=lambda one: one.as_of)[-KEPT:]
 
     def release(self) -> None:
         for _, rolled in self._made:
