@@ -66,7 +66,10 @@ def _build(context: JobContext) -> JobReport:
     dates = covered(context, as_of_dates(context.request))
     late = corrections.due(context, seen, {group: dates if group in asked else () for group in groups})
     every = [*dates, *(late.all_dates if late else ())]
-    facts = Facts(context, min(every), max(every))
+    states = window_states.recorded(context.settings)
+    # A night that rolls reads the days that leave the windows: those that the date it rolls from still saw.
+    rolled_from = window_states.dates_rolled_from(dates[0], states) if len(dates) == 1 and asked == groups else []
+    facts = Facts(context, min([*every, *rolled_from]), max(every))
     spec_hashes = {group.table.full_name: catalogue.spec_hash(group) for group in asked}
     if (
         context.request.force
@@ -77,7 +80,6 @@ def _build(context: JobContext) -> JobReport:
         tables.widen(context, group.table)
     day_tiles, written, stored = tile_store.brought_up_to_date(facts)
     known = facts.core(day_tiles)
-    states = window_states.recorded(context.settings)
     # States are those of all groups: a part of them would not be rolled by the next night.
     concerned = corrections.Concerned(facts)
     night = window_states.night(facts, dates, seen, states, concerned) if asked == groups else None

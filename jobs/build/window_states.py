@@ -88,8 +88,8 @@ class Night:
 
     def _rolled_from(self, layout: str, owners: DataFrame | None) -> tuple[Stored | None, DataFrame | None]:
         """The states to roll, None where everybody's are made anew, and the customers (customer_key) of whom they are."""
-        context, earliest = self.facts.context, self.as_of - timedelta(days=LONGEST_GAP)
-        before = next((one for one in reversed(self.known) if earliest <= one.as_of < self.as_of and one.layout == layout), None)
+        context = self.facts.context
+        before = next((one for one in reversed(self.known) if _is_near(one, self.as_of) and one.layout == layout), None)
         if before is None or context.request.force or not _is_whole(context, before):
             return None, None
         anew = frames.changed_hands(owners, before.as_of, self.as_of)
@@ -129,6 +129,15 @@ class Night:
     def release(self) -> None:
         for _, rolled in self._made:
             release(rolled)
+
+
+def dates_rolled_from(as_of: date, known: Sequence[Stored]) -> list[date]:
+    """Of which dates states may be rolled to an as-of date. Days that leave the windows in between have to be read: their windows began earlier."""
+    return [one.as_of for one in known if _is_near(one, as_of)]
+
+
+def _is_near(stored: Stored, as_of: date) -> bool:
+    return as_of - timedelta(days=LONGEST_GAP) <= stored.as_of < as_of
 
 
 def night(facts: Facts, dates: Sequence[date], seen: Mapping[str, int], known: Sequence[Stored], concerned: Concerned) -> Night | None:
