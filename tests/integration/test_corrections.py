@@ -167,3 +167,18 @@ def test_late_facts_are_corrected_as_by_a_rebuild(context_for, settings: Setting
     report = build(tomorrow)
     assert report.figures["corrections"]["dates"] == ["2026-01-30", "2026-01-31", "2026-02-01"]
     expect_a_rebuild(tomorrow, [*PUBLISHED, TONIGHT, TOMORROW])
+
+
+def test_ordinary_nights_drop_what_leaves_the_windows_of_a_year(context_for) -> None:
+    # t1 of 28 January 2026 is spent within the 365 days until 27 January 2027; t2 and t3 until the 28th; t8 until the 29th.
+    first, second, after_a_gap = date(2027, 1, 27), date(2027, 1, 28), date(2027, 1, 30)
+    deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
+    since = {"transactions": "transaction_id | customer_key | business_date | amount\nt9 | 8 | 2027-01-27 | 90"}
+    deliver(context_for("ingest", first), since, datetime(2027, 1, 27))
+    spent = {first: {1: 10, 2: 20, 3: 30, 8: 170}, second: {1: 0, 2: 20, 3: 30, 8: 170}, after_a_gap: {1: 0, 2: 0, 3: 0, 8: 90}}
+    for day, by_customer in spent.items():
+        night = context_for("features", day)
+        assert build(night).figures["corrections"] == {}
+        rows = {row["customer_key"]: row["activity__out_sum_365d"] for row in wide_features(night, [day]).collect()}
+        assert rows == dict.fromkeys(range(1, 9), 0) | by_customer
+    expect_a_rebuild(night, [second, after_a_gap])
