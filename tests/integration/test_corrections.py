@@ -7,15 +7,14 @@ from datetime import date, datetime
 from typing import Any
 
 from conf.settings import Settings
-from features import catalogue, engine
-from jobs import ledger, tables
-from jobs.build import corrections, features_command
-from jobs.build.facts import Facts
+from features import catalogue
+from jobs import tables
+from jobs.build import corrections
 from jobs.build.wide import wide_features
-from jobs.context import now
 from jobs.serving.published import Published
 from jobs.store import FeatureStore
 from tests.fixtures.bank import deliver
+from tests.fixtures.rebuilt import build, expect_a_rebuild
 
 PUBLISHED = [JAN_28, JAN_29, JAN_30, JAN_31] = [date(2026, 1, day) for day in (28, 29, 30, 31)]
 TONIGHT, TOMORROW = date(2026, 2, 1), date(2026, 2, 2)
@@ -85,13 +84,6 @@ ON_TIME = {
 DEARER = {"rates": "kind | code | value_ppm | valid_from\ntransfer | CNY | 25000 | 2026-01-30"}
 
 
-def build(context):
-    """The job, and its row in the ledger, from which the next run starts."""
-    report = features_command.build(context)
-    ledger.record(context, report, inputs="", seconds=0, peak_mb=0, finished_at=now())
-    return report
-
-
 def due(context) -> corrections.Corrections | None:
     return corrections.due(context, corrections.seen(context.settings), {group: [context.as_of] for group in catalogue.GROUPS})
 
@@ -100,16 +92,6 @@ def looking_back(context, days: int):
     """The context of a deployment that corrects no dates further back."""
     retention = context.settings.retention.model_copy(update={"corrected_days": days})
     return replace(context, settings=context.settings.model_copy(update={"retention": retention}))
-
-
-def by_key(rows) -> dict[tuple, dict]:
-    return {(row["customer_key"], row["as_of_date"]): row.asDict() for row in rows}
-
-
-def expect_a_rebuild(context, dates) -> None:
-    """What is stored is what comes out of the core tables when nothing is known of tiles and earlier runs."""
-    rebuilt = engine.features_of(Facts(context, dates[0], dates[-1]).core(), dates)
-    assert by_key(wide_features(context, dates).collect()) == by_key(rebuilt.collect())
 
 
 def spent_until(day: date, settings: Settings, *, revision: Published) -> dict[int, int]:

@@ -7,7 +7,7 @@ Partials and everything else that is no double exactly, doubles to 1e-9 relative
 from __future__ import annotations
 
 import math
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from random import Random
 from typing import Any
 
@@ -20,160 +20,13 @@ from hypothesis import strategies as st
 from features import catalogue, dialect, engine, in_duckdb, margin, seen, spine
 from features.catalogue import SOURCES
 from features.in_duckdb import features_of
-from features.sources.channel import CHANNELS, FUNCTIONS
-from features.sources.transaction import MCC_GROUPS, TRANSACTION
-from tests.fixtures.bank import CONTRACTS, DEFAULTS, Bank
+from features.sources.transaction import TRANSACTION
+from tests.fixtures.bank import CONTRACTS, Bank
+from tests.fixtures.random_bank import LAST, RandomBank
 
-FIRST, LAST = date(2023, 1, 1), date(2024, 5, 31)  # an end of February with a leap day
 DATES = (date(2024, 1, 31), date(2024, 2, 13), date(2024, 2, 29), LAST)
 NAMES = tuple(catalogue.FEATURES)
 CLOSE = 1e-9
-TYPES = (
-    "salary", "pension", "transfer", "cash_deposit", "cash_withdrawal", "rent", "utility", "insurance", "tuition", "loan_payment", "fee",
-    "wealth_buy", "wealth_sell", "standing_order", *("purchase",) * 8, *("settlement",) * 3,
-)  # fmt: skip
-PRODUCTS = {
-    "D01": "demand",
-    "T12": "term",
-    "R12": "recurring",
-    "W01": "wealth",
-    "C01": "credit_card",
-    "L01": "consumer_loan",
-    "M01": "mortgage",
-}
-
-
-class RandomBank(Bank):
-    """Some customers, with whatever they do; some merge, some leave, accounts change hands."""
-
-    def __init__(self, spark: Any, random: Random, *, people: int) -> None:
-        """people: so many customers; what they do grows with them."""
-        super().__init__(spark, {})
-        self.random = random
-        customers = range(1, people + 1)
-        busy = customers[: 1 + people * 3 // 4]  # the others are asleep, though some hold accounts
-        self.rows = {
-            "products": [self.row("products", product_code=code, family=family, is_asset=code[0] in "DTRW") for code, family in PRODUCTS.items()],
-            "rates": self.some_rates(), "customers": [self.customer(key) for key in customers], "merges": self.merger(len(customers)),
-            "transactions": [self.transaction(busy) for _ in range(60 * people)],
-            "channel_events": [self.event(customers) for _ in range(30 * people)],
-        } | self.contracts(customers[: 1 + people * 9 // 10])  # fmt: skip
-
-    def row(self, table: str, **given: Any) -> dict[str, Any]:
-        return DEFAULTS[table] | given
-
-    def day(self, since: date = FIRST) -> date:
-        days = [since + timedelta(days=nth) for nth in range((LAST - since).days + 5)]
-        # Ties: days on the edges of months and windows come often.
-        return self.random.choice([*days, *[day for day in days if day.day in {1, 28, 29, 30, 31}]])
-
-    def maybe(self, value: Any) -> Any:
-        return self.random.choice([None, value])
-
-    def some_rates(self) -> list[dict[str, Any]]:
-        told = [
-            ("transfer", "demand", 20000),
-            ("client", "D01", 3333),
-            ("client", "L01", 55555),
-            ("transfer", "L01", 21000),
-            ("loss", "consumer_loan", 7777),
-        ]
-        costs = [("unit_cost", channel, 10000 + nth) for nth, channel in enumerate(CHANNELS)]
-        return [self.row("rates", kind=kind, code=code, value_ppm=ppm) for kind, code, ppm in told + costs] + [
-            self.row("rates", kind="transfer", code="term", value_ppm=15000, valid_from=date(2023, 6, 1), valid_to=date(2024, 2, 1))
-        ]
-
-    def customer(self, key: int) -> dict[str, Any]:
-        month = date(1950 + 7 * (key % 8), self.random.randint(1, 12), 1)
-        born = self.random.choice([None, month, month + timedelta(days=27), date(1996, 2, 29)])
-        return self.row(
-            "customers", customer_key=key, birth_date=born, closed_on=self.random.choice([None, None, self.day()]),
-            opened_on=self.random.choice([date(2020, 2, 29), self.day()]), kyc_risk=self.maybe(self.random.randint(1, 5)), region=self.maybe("上海"),
-            occupation=self.maybe("clerk"), acquisition_channel=self.maybe("app"), is_employee=self.maybe(True),
-            household_key=self.maybe(key // 2), preapproved_limit_minor=self.maybe(10**6),
-        )  # fmt: skip
-
-    def merger(self, people: int) -> list[dict[str, Any]]:
-        first, second = self.random.sample(range(1, people + 2), 2)
-        return self.random.choice([[], [{"customer_key": first, "survivor_key": second, "merged_on": self.day(), "valid_from": FIRST}]])
-
-    def transaction(self, people: range) -> dict[str, Any]:
-        kind = self.random.choice(TYPES)
-        return self.row(
-            "transactions", customer_key=self.random.choice([*people, None]), business_date=self.day(), type=kind, mcc_group=self.random.choice([*MCC_GROUPS, "odd", None]),
-            direction=self.random.choice(["in", "out"]), amount_base_minor=self.random.choice([1, 999, 100_00, 4_500_000, self.random.randint(0, 10**11)]),
-            is_customer_initiated=self.random.random() < 0.7, local_hour=self.maybe(self.random.randint(0, 23)), channel=self.maybe("app"),
-            counterparty_bank=self.maybe("other"), counterparty_key=self.maybe(self.random.randint(1, 400)), is_cross_border=self.random.random() < 0.2,
-        )  # fmt: skip
-
-    def event(self, people: range) -> dict[str, Any]:
-        kind = self.random.choice(["login", "view", "push_sent", "push_opened", "complaint", "enquiry", "device_change"])
-        return self.row(
-            "channel_events", customer_key=self.random.choice(people), business_date=self.day(), channel=self.random.choice(CHANNELS), event_type=kind,
-            function=self.random.choice([*FUNCTIONS, None]),
-        )  # fmt: skip
-
-    def contracts(self, people: range) -> dict[str, list[dict[str, Any]]]:
-        names = ("accounts", "account_parties", "balances", "credit_accounts", "credit_instalments", "deposit_plans", "deposit_instalments")
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-        for key in range(4 * len(people)):
-            code, owner, opened = self.random.choice(list(PRODUCTS)), self.random.choice(people), self.day()
-            closed = self.random.choice([None, None, self.day(opened)])
-            account = self.row(
-                "accounts", account_key=key, product_code=code, opened_on=opened, closed_on=closed, matures_on=self.maybe(self.day()), status="closed" if closed else "active",
-                currency=self.random.choice(["CNY", "USD"]), opening_channel=self.random.choice(["app", "branch"]), valid_from=opened,
-            )  # fmt: skip
-            found["accounts"] += self.rolled_over(account) if code == "T12" else [account]
-            given_on = self.random.choice([None, None, self.day(opened)])
-            found["account_parties"].append(
-                self.row("account_parties", account_key=key, customer_key=owner, held_from=opened, held_to=given_on, valid_from=opened)
-            )
-            if given_on:
-                heir = {"customer_key": self.random.choice(people), "held_from": given_on + timedelta(days=1), "valid_from": given_on}
-                found["account_parties"].append(
-                    self.row("account_parties", account_key=key, role=self.random.choice(["owner", "joint"]), **heir)
-                )
-            self.levels(found, key, code, owner, opened)
-            if code == "R12":
-                self.plan(found, key, owner, opened)
-        return found
-
-    def rolled_over(self, account: dict[str, Any]) -> list[dict[str, Any]]:
-        """The account's image, and one of a later maturity from the first one's day on."""
-        first, next_ = sorted([self.day(account["opened_on"]), self.day(account["opened_on"])])
-        if first <= account["opened_on"] or next_ == first or account["closed_on"]:
-            return [account]
-        return [account | {"matures_on": first, "valid_to": first}, account | {"matures_on": next_, "valid_from": first}]
-
-    def levels(self, found: dict[str, list[dict[str, Any]]], key: int, code: str, owner: int, opened: date) -> None:
-        days = sorted({self.day(opened) for _ in range(self.random.randint(0, 8))})
-        for day in days:
-            minor = self.random.choice([0, 50, 9_999, 123_456, self.random.randint(-(10**6), 10**10)])
-            if code[0] in "DTRW":
-                found["balances"].append(
-                    self.row("balances", account_key=key, customer_key=owner, business_date=day, balance_base_minor=minor)
-                )
-                continue
-            found["credit_accounts"].append(self.row(
-                "credit_accounts", credit_account_id=f"L{key}", account_key=key, customer_key=owner, business_date=day, kind="card" if code == "C01" else "loan",
-                product_code=code, balance_minor=abs(minor), limit_minor=self.maybe(10**7), days_past_due=self.random.choice([None, 0, 5, 30, 61]),
-                minimum_payment_minor=self.maybe(1000), last_payment_minor=self.maybe(1500), status=self.random.choice(["active", "active", "default", "closed"]),
-            ))  # fmt: skip
-            self.instalments(found["credit_instalments"], "credit_instalments", owner, days)
-
-    def plan(self, found: dict[str, list[dict[str, Any]]], key: int, owner: int, opened: date) -> None:
-        ended = self.maybe(self.day(opened))
-        found["deposit_plans"].append(self.row(
-            "deposit_plans", plan_id=f"P{key}", customer_key=owner, started_on=opened, matures_on=self.maybe(self.day(opened)), closed_on=ended,
-            planned_months=self.maybe(12), status=self.random.choice(["rolled_over", "broken"]) if ended else "active",
-        ))  # fmt: skip
-        self.instalments(found["deposit_instalments"], "deposit_instalments", owner, [self.day(opened) for _ in range(6)])
-
-    def instalments(self, rows: list[dict[str, Any]], table: str, owner: int, days: list[date]) -> None:
-        for due in days:
-            paid = self.random.choice([None, due + timedelta(days=self.random.randint(-20, 60))])
-            paid_minor = self.random.choice([10_000, 12_345]) if paid else None
-            rows.append(self.row(table, customer_key=owner, due_on=due, paid_on=paid, paid_minor=paid_minor))
 
 
 class InDuckDB:
