@@ -110,6 +110,11 @@ def night_windows_duckdb(ground: Ground) -> Contest:
 
 # --- one night, everything
 
+ALL_FIXED_COST = (
+    "Most of a small bank's night is fixed: of 12.4 s for 2,000 customers bringing tiles up to date took 2.5, analysing and planning 3.0, rolling states 2.9, "
+    "finishing features 2.0, fifteen commits 2.1. Of 20,000 customers the night cost 1.6 times as much, the recompute 2.8 times."
+)
+
 
 def night_all(ground: Ground) -> Contest:
     def recompute(state: Run) -> None:
@@ -126,7 +131,7 @@ def night_all(ground: Ground) -> Contest:
     prepare = partial(_on_a_copy, ground)
     answer = partial(_features_of, dates=[NIGHT])
     return Contest(
-        name="WIN-ALL", question="one night, the full catalogue, all group tables committed", target=0.60,
+        name="WIN-ALL", question="one night, the full catalogue, all group tables committed", target=0.60, why=ALL_FIXED_COST,
         ours=Side(name="kequn features", prepare=prepare, run=lambda state: _built(state.context), answer=answer),
         other=Side(name="Spark recompute from core tables", prepare=prepare, run=recompute, answer=answer),
     )  # fmt: skip
@@ -229,6 +234,12 @@ def labels_from_tiles(ground: Ground, *, is_without_jvm: bool) -> Contest:
 
 # --- late rows, reruns
 
+LATE_FIXED_COST = (
+    "A late row brings a night of its own and a second pass, and both cost much the same whatever the bank's size: of 26.1 s for 2,000 customers the night "
+    "took 16.7 (tiles of 45 days 2.9, whom the rows concern .8, rolling 3.3, finishing 2.0, commits 4.0), the corrected dates 9.4 (planning 1.2, sweep and "
+    "finishing 3.9, fourteen commits 4.1). The rebuild of 84,103 rows took no longer than both; it is the side that grows with customers."
+)
+
 
 def late(ground: Ground) -> Contest:
     daily = bank.with_daily_features(ground.bank, ground.folder)
@@ -245,7 +256,7 @@ def late(ground: Ground) -> Contest:
     answer = partial(_features_of, dates=dates)
     return Contest(
         name="LATE", question=f".1 % of the transactions of {LATE_DAYS} days come 1 to {LATE_DAYS} days late, all stored dates corrected",
-        target=0.12, ours=Side(name="kequn features", prepare=with_late_rows, run=lambda state: _built(state.context), answer=answer),
+        target=0.12, why=LATE_FIXED_COST, ours=Side(name="kequn features", prepare=with_late_rows, run=lambda state: _built(state.context), answer=answer),
         other=Side(name="rebuild of these dates", prepare=with_late_rows, run=rebuild, answer=answer),
     )  # fmt: skip
 
