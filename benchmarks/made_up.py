@@ -76,4 +76,9 @@ def with_tiles(context: JobContext, *, customers: int, days: int, active: float)
         if name in by_name else F.col(name)
         for name, type_ in ((column.name, column.type) for column in TRANSACTION.table.columns)
     )  # fmt: skip
-    tables.replace(context, TRANSACTION.table, rows.where(chance < round(1_000_000 * active)).select(*columns), where="true")
+    made = rows.where(chance < round(1_000_000 * active)).select(
+        *columns, F.date_format("business_date", "yyyyMM").cast("int").alias("month")
+    )
+    # As they come: `tables.replace` would keep them all at once to compare them, tens of gigabytes of a million customers.
+    written = made.repartition(max(days // 30, 1), "month").write.format("delta").partitionBy("month").mode("overwrite")
+    written.save(str(tables.location(context.settings, TRANSACTION.table)))
