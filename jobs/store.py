@@ -110,7 +110,7 @@ class FeatureStore:
     def dates(self, features: Sequence[str], *, purpose: str) -> list[date]:
         """The dates for which all of the features are stored, ascending."""
         _, groups = self._chosen(features, purpose)
-        return sorted(set.intersection(*(published.stored_dates(self._settings, group) for group in groups)))
+        return sorted(published.stored_dates(self._settings, groups))
 
     def training_set(
         self, spine: Any, *, purpose: str, features: Sequence[str] | None = None, as_known_at: datetime | None = None, max_age_days: int = 0
@@ -200,7 +200,7 @@ class FeatureStore:
 
     def _nearest(self, groups: Sequence[FeatureGroup], day: date) -> str:
         """What there is instead, group by group where they differ."""
-        told = {group.table.full_name: published.stored_dates(self._settings, group) for group in groups}
+        told = {group.table.full_name: published.stored_dates(self._settings, [group]) for group in groups}
         lacking = {table: sorted(found, key=lambda one: abs(one - day))[:NEAREST] for table, found in told.items() if day not in found}
         described = "; ".join(
             f"[{table}] has {[str(one) for one in sorted(nearest)] or 'none at all'}" for table, nearest in lacking.items()

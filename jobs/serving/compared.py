@@ -89,7 +89,7 @@ def _common(old: FeatureGroup, new: FeatureGroup) -> dict[str, Feature]:
 
 def _told(old: FeatureGroup, new: FeatureGroup, settings: Settings, first: date | None, last: date | None) -> Iterator[str]:
     stored = [
-        {day for day in published.stored_dates(settings, group) if (not first or day >= first) and (not last or day <= last)}
+        {day for day in published.stored_dates(settings, [group]) if (not first or day >= first) and (not last or day <= last)}
         for group in (old, new)
     ]
     both = sorted(set.intersection(*stored))

@@ -12,7 +12,7 @@ from jobs.errors import InputNotReadyError, UsageError
 from jobs.serving import lake
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from conf.settings import Settings
     from features.spec import FeatureGroup
@@ -86,13 +86,16 @@ def _change(name: str, *, is_number: bool) -> str:
     )
 
 
-def stored_dates(settings: Settings, group: FeatureGroup) -> set[date]:
-    """The as-of dates that the group's table holds; none where there is no table."""
+def stored_dates(settings: Settings, groups: Iterable[FeatureGroup]) -> set[date]:
+    """The as-of dates that the tables of all the groups hold; none where one has no table."""
     try:
-        stored = lake.relation(settings, group.table, ["as_of_date"])
+        stored = [lake.relation(settings, group.table, ["as_of_date"]) for group in groups]
     except InputNotReadyError:
         return set()
-    return {row[0] for row in lake.connect().sql(f"select distinct as_of_date from {stored}").fetchall()}
+    with lake.connect() as connection:
+        return {
+            row[0] for row in connection.sql(" intersect ".join(f"(select distinct as_of_date from {rows})" for rows in stored)).fetchall()
+        }
 
 
 def _microseconds(name: str, at: datetime) -> int:

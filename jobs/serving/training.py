@@ -87,6 +87,9 @@ def draw(settings: Settings, spine: Spine, wish: Wish) -> TrainingSet:
     A row's features are those stored for its as-of date, or for the newest date before it that is at most max_age_days older; else they are
     computed for the date itself. A customer who was not open on that date gets nulls.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     seen = _seen(settings, spine, wish)
     rows = _numbered(spine, seen)
     unstored = {of for of, is_stored in seen.values() if not is_stored}
@@ -108,7 +111,7 @@ def draw(settings: Settings, spine: Spine, wish: Wish) -> TrainingSet:
         raise DataRejectedError(
             f"[{found.num_rows}] rows for a spine of [{spine.rows.num_rows}]: a feature table repeats a customer and date"
         )
-    computed_rows = sum(day in unstored for day in found.column(FEATURES_OF).to_pylist())
+    computed_rows = pc.sum(pc.is_in(found.column(FEATURES_OF), pa.array(sorted(unstored), pa.date32()))).as_py() or 0
     return TrainingSet(found, _receipt(settings, spine, wish, found, computed_rows), made)
 
 
@@ -144,7 +147,7 @@ def _seen(settings: Settings, spine: Spine, wish: Wish) -> dict[date, tuple[date
 
     Raises InputNotReadyError that says which rows can have none.
     """
-    stored = sorted(set.intersection(*(published.stored_dates(settings, group) for group in wish.groups)))
+    stored = sorted(published.stored_dates(settings, wish.groups))
     # What was computed then may have been stored since, but was not known of then.
     kept_days = set() if wish.kept is None else set(wish.kept.column(KEYS[1]).unique().to_pylist())
     seen, other = {}, []
@@ -187,24 +190,26 @@ def _described(stored: Sequence[date]) -> str:
 
 
 def _numbered(spine: Spine, seen: Mapping[date, tuple[date, bool]]) -> pa.Table:
+    import numpy as np
     import pyarrow as pa
 
     of = pa.array([seen[day][0] for day in spine.days.dictionary.to_pylist()], pa.date32()).take(spine.days.indices)
-    return spine.rows.append_column(FEATURES_OF, of).append_column("row__", pa.array(range(len(spine.days)), pa.int64()))
+    return spine.rows.append_column(FEATURES_OF, of).append_column("row__", pa.array(np.arange(len(spine.days))))
 
 
 # --- receipts -----------------------------------------------------------------------------------------------------
 
 
 def digest(rows: pa.Table) -> str:
-    """Of the rows' text in their order, whatever their chunks."""
-    if not rows.num_rows:
-        return hashlib.sha256(repr(rows.column_names).encode()).hexdigest()
-    with lake.connect() as connection:
-        connection.register("hashed", rows)
-        text = ", ".join(f"coalesce(cast(\"{name}\" as varchar), '␀')" for name in rows.column_names)
-        lines = connection.sql(f"select md5(concat_ws('␟', {text})) from hashed").to_arrow_table().column(0)
-    return hashlib.sha256((repr(rows.column_names) + "".join(lines.to_pylist())).encode()).hexdigest()
+    """Of the rows' values in their order, whatever their chunks and what lies under a null."""
+    found = hashlib.sha256(repr(rows.column_names).encode())
+    for column in rows.columns:
+        found.update(column.is_valid().to_numpy().tobytes())
+        present = column.drop_null()
+        values = present.to_numpy()
+        # Texts, decimals and lists are objects, whose bytes are addresses.
+        found.update(repr(present.to_pylist()).encode() if values.dtype.hasobject else values.tobytes())
+    return found.hexdigest()
 
 
 def _receipt(settings: Settings, spine: Spine, wish: Wish, found: pa.Table, computed_rows: int) -> Receipt:
