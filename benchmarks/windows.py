@@ -172,15 +172,13 @@ def drawn_from_tiles(home: Home, labels: pa.Table) -> pa.Table:
     asked = stream.asked_of(TRANSACTION, WANTED)
     names = ["customer_key", "business_date", *(column.name for column in TRANSACTION.columns)]
     stored = lake.relation(home.settings, TRANSACTION.table, names, first=first, last=last)
-    near = EPOCH + timedelta(days=each.first_day - stream.NEAR_DAYS)
-    mine = f"(select * from {seen.owned(stored, None)} t where customer_key in (select customer_key from labels))"
     schema = pa.schema([("customer_key", pa.int64()), ("as_of_date", pa.date32()), *((item.column, pa.int64()) for item in WANTED)])
     with lake.connect() as connection:
         connection.execute("set threads = 2")
-        connection.register("labels", labels)
+        connection.register("spans", each.spans)
         for statement in dialect.macros():
             connection.execute(statement)
-        rows = f"select * from {seen.tile_rows(mine, asked, 0, near=near)} order by customer_key, owned_from, owned_to, source, day"
+        rows = f"select * from {seen.tile_rows(seen.owned(stored, None), asked, 0, spans='spans')} order by customer_key, owned_from, owned_to, source, day"
         batches = connection.sql(dialect.in_duckdb(rows)).to_arrow_reader(in_duckdb.BATCH_ROWS)
         return pa.Table.from_batches(stream.measured(batches, [asked], each), schema)
 

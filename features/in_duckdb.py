@@ -7,7 +7,6 @@ of a connection in, an Arrow table out; jobs.serving names the files.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from features.spine import Merged
 
 KEYS = ("customer_key", "as_of_date")
-SPINE, SWEPT = "open_customers", "measured_by_the_kernel"
-EPOCH = date(1970, 1, 1)
+SPINE, SPANS, SWEPT = "open_customers", "spans", "measured_by_the_kernel"
 BATCH_ROWS = 100_000
 
 
@@ -103,18 +101,16 @@ def _swept(connection: DuckDBPyConnection, core: Core, wanted: Mapping[Source, S
     pairs = connection.sql(f"select customer_key, as_of_date from {SPINE} order by all").to_arrow_table()
     customer, day = pairs.column("customer_key").to_numpy(), pairs.column("as_of_date").cast(pa.int32()).to_numpy().astype(np.int64)
     each = stream.Each(customer, day)
-    near = EPOCH + timedelta(days=each.first_day - stream.NEAR_DAYS)
-    rows = " union all ".join(f"select * from {_rows(core, one, position, near)}" for position, one in enumerate(asked))
+    connection.register(SPANS, each.spans)
+    rows = " union all ".join(
+        f"select * from {seen.tile_rows(seen.owned(core.tiles(one.source), core.owners), one, position, spans=SPANS)}"
+        for position, one in enumerate(asked)
+    )
     ordered = f"select * from ({rows}) order by customer_key, owned_from, owned_to, source, day"
     batches = connection.sql(dialect.in_duckdb(ordered)).to_arrow_reader(BATCH_ROWS)
     columns = [(item.column, pa.int64()) for items in wanted.values() for item in items]
     schema = pa.schema([("customer_key", pa.int64()), ("as_of_date", pa.date32()), *columns])
     return pa.Table.from_batches(stream.measured(batches, asked, each), schema)
-
-
-def _rows(core: Core, asked: stream.Asked, position: int, near: date) -> str:
-    mine = f"(select * from {seen.owned(core.tiles(asked.source), core.owners)} t where customer_key in (select customer_key from {SPINE}))"
-    return seen.tile_rows(mine, asked, position, near=near)
 
 
 # --- what is known, from core tables ------------------------------------------------------------------------------------

@@ -185,17 +185,28 @@ def day_tiles(events: str, source: Source) -> str:
     return f"(select {keys}, {partials} from {events} events group by {keys})"
 
 
-def tile_rows(tiles: str, asked: Asked, position: int, *, near: date) -> str:
+def _seen_tiles(tiles: str, asked: Asked, spans: str) -> str:
+    """Those of the tiles that an as-of date of their owner sees, with the first one. spans: of stream.Each. tiles: owned."""
+    reached = "" if asked.reach is None else f" and t.business_date > date_sub(s.first_as_of, {asked.reach})"
+    return (
+        f"(select /*+ broadcast(s) */ t.*, s.first_as_of from {tiles} t "
+        f"join {spans} s on s.customer_key = t.customer_key and t.business_date <= s.last_as_of{reached})"
+    )
+
+
+def tile_rows(tiles: str, asked: Asked, position: int, *, first: date | None = None, spans: str | None = None) -> str:
     """Grain: tile × ownership; columns of stream.ROW_DDL. The kernel adds up what merged customers have on one day. tiles: owned.
 
-    Tiles up to `near` carry the columns that are asked for further back only: of a year's tiles that is most of the bytes.
+    first: the first of everybody's as-of dates; spans: of stream.Each, everybody's own. Tiles of long before it carry the columns that are
+    asked for further back only: of a year's tiles that is most of the bytes.
     """
+    tiles, first_day = (_seen_tiles(tiles, asked, spans), "first_as_of") if spans else (tiles, f"date '{first}'")
     by_name = {column.name: tile_value(column) for column in asked.source.columns}
     known = [by_name[name] for name in asked.columns]
     tile = f"array({', '.join(known)})"
     if asked.far < len(known):
         far = f"cast(array({', '.join(known[: asked.far])}) as array<bigint>)"
-        tile = f"case when business_date > date '{near}' then {tile} else {far} end"
+        tile = f"case when business_date > date_sub({first_day}, {stream.NEAR_DAYS}) then {tile} else {far} end"
     return (
         f"(select customer_key, coalesce(unix_date(owned_from), {stream.FIRST_DAY}) as owned_from, "
         f"coalesce(unix_date(owned_to), {stream.LAST_DAY}) as owned_to, {position} as source, unix_date(business_date) as day, {tile} as tile "

@@ -41,6 +41,12 @@ class Asked:
     far: int
     wanted: tuple[Wanted, ...]
 
+    @property
+    def reach(self) -> int | None:
+        """How many days back from an as-of date rows are looked at, itself included; None: as far as there are rows."""
+        reaches = [item.reach for item in self.wanted]
+        return None if None in reaches else max(filter(None, reaches), default=0)
+
 
 def asked_of(source: Source, wanted: Sequence[Wanted]) -> Asked:
     """What a source is asked for, of the columns that its measures need; those that are asked for beyond NEAR_DAYS come first."""
@@ -56,11 +62,6 @@ class Everybody:
     """Every customer is asked for, as of each of these days since 1970-01-01, ascending."""
 
     days: Integers
-
-    @property
-    def first_day(self) -> int:
-        """The earliest of the days."""
-        return int(self.days[0])
 
     @property
     def per_customer(self) -> int:
@@ -80,9 +81,11 @@ class Each:
     day: Integers
 
     @property
-    def first_day(self) -> int:
-        """The earliest of the days, 0 where there is none."""
-        return int(self.day.min()) if len(self.day) else 0
+    def spans(self) -> pa.Table:
+        """Grain: customer_key that is asked for; the first and the last of its as-of dates."""
+        pairs = pa.table({"customer_key": self.customer, "as_of": pa.array(self.day.astype(np.int32)).cast(pa.date32())})
+        found = pairs.group_by("customer_key").aggregate([("as_of", "min"), ("as_of", "max")])
+        return found.select(["customer_key", "as_of_min", "as_of_max"]).rename_columns(["customer_key", "first_as_of", "last_as_of"])
 
     @property
     def per_customer(self) -> int:

@@ -12,13 +12,10 @@ from functools import partial, reduce
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import pyarrow as pa
-from pyspark.sql import functions as F
 
 from features import seen, stream
 from features.spec import columns_of
 from features.spine import owned
-from features.stream import NEAR_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,12 +49,13 @@ def swept_for(
 ) -> DataFrame:
     """As `swept`, for whom `as_of` asks: everybody as of the same days, or each as of days of their own."""
     asked = [stream.asked_of(source, wanted) for source in tiles]
-    near = EPOCH + timedelta(days=as_of.first_day - NEAR_DAYS)
+    if isinstance(as_of, stream.Everybody):
+        frames, text = {}, partial(seen.tile_rows, "{tiles}", first=EPOCH + timedelta(days=int(as_of.days[0])))
+    else:
+        session = next(iter(tiles.values())).sparkSession
+        frames, text = {"spans": session.createDataFrame(as_of.spans)}, partial(seen.tile_rows, "{tiles}", spans="{spans}")
     parts = (
-        seen.run(
-            f"select * from {seen.tile_rows('{tiles}', one, position, near=near)}",
-            tiles=_asked_for(owned(tiles[one.source], owners), as_of),
-        )
+        seen.run(f"select * from {text(one, position)}", tiles=owned(tiles[one.source], owners), **frames)
         for position, one in enumerate(asked)
     )
     rows = reduce(lambda left, right: left.unionAll(right), parts)
@@ -65,14 +63,6 @@ def swept_for(
     names = [item.column for one in asked for item in one.wanted]
     schema = ", ".join(["customer_key bigint", "as_of_date date", *(f"{name} bigint" for name in names)])
     return grouped.mapInArrow(partial(stream.measured, asked=asked, as_of=as_of), schema)
-
-
-def _asked_for(tiles: DataFrame, as_of: stream.Everybody | stream.Each) -> DataFrame:
-    """The tiles of those who are asked for: nobody else's need to be sorted."""
-    if isinstance(as_of, stream.Everybody):
-        return tiles
-    customers = tiles.sparkSession.createDataFrame(pa.table({"customer_key": np.unique(as_of.customer)}))
-    return tiles.join(F.broadcast(customers), on="customer_key", how="left_semi")
 
 
 def credit_steps(tiles: DataFrame, owners: DataFrame | None = None) -> DataFrame:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from features import spine, tiles, windows
+from features import spine, stream, tiles, windows
 from features.sources.balance import BALANCE
 from features.sources.transaction import TRANSACTION
 from features.spec import LONGEST_WINDOW
@@ -60,6 +61,9 @@ CHANGES = st.lists(
 )
 MERGERS = st.lists(st.tuples(st.sampled_from([(1, 2), (3, 4), (2, 4)]), DAY), max_size=2, unique_by=lambda merger: merger[0][0])
 DATES = st.lists(DAY, min_size=1, max_size=4, unique=True)
+PAIRS = st.sets(st.tuples(CUSTOMERS, DAY), min_size=1, max_size=6).map(sorted)
+# The last days that windows see, and the first ones that they don't.
+EDGES = [DAYS[-50] - timedelta(days=back) for back in (-1, 0, 6, 7, 29, 30, 89, 90, 364, 365)]
 
 
 # --- the twin -----------------------------------------------------------------------------------------------------
@@ -93,7 +97,7 @@ def naive_events(events: Sequence[Event], as_of: date, window: int) -> dict[str,
 def few_far_events(events: Sequence[Event], as_of: date, window: int) -> dict[str, Any]:
     """Beyond 90 days one measure only: old tiles come without the columns of the others."""
     told = naive_events(events, as_of, window)
-    return told if window <= windows.NEAR_DAYS else {name: value for name, value in told.items() if name.startswith("initiated_count")}
+    return told if window <= stream.NEAR_DAYS else {name: value for name, value in told.items() if name.startswith("initiated_count")}
 
 
 def naive_balances(changes: Sequence[Change], as_of: date, window: int) -> dict[str, Any]:
@@ -130,15 +134,20 @@ def owners_of(spark: SparkSession, mergers: Sequence[Any]) -> Any:
 
 
 def taken(
-    spark: SparkSession, source: Any, day_tiles: Any, dates: Sequence[date], mergers: Sequence[Any], expected: Any
-) -> dict[tuple[int, date], dict[str, Any]]:
-    """The measures that the twin tells, for every customer and date; what is empty filled in."""
+    spark: SparkSession, source: Any, day_tiles: Any, dates: Sequence[date], mergers: Sequence[Any], expected: Any,
+    pairs: Sequence[tuple[int, date]] = (),
+) -> dict[tuple[int, date], dict[str, Any]]:  # fmt: skip
+    """The measures that the twin tells, for every customer and date, or for `pairs` of them; what is empty filled in."""
     names = [f"{source.name}_{name}" for name in next(iter(expected.values()))]
     wanted = source.wanted_by((" ".join(names),))
-    everybody = spark.createDataFrame(
-        [(customer, day) for customer in range(1, 5) for day in dates], "customer_key bigint, as_of_date date"
-    )
-    swept = windows.swept({source: day_tiles}, wanted, dates, owners_of(spark, mergers))
+    asked = pairs or [(customer, day) for customer in range(1, 5) for day in dates]
+    everybody = spark.createDataFrame(asked, "customer_key bigint, as_of_date date")
+    owners = owners_of(spark, mergers)
+    if pairs:
+        customer, day = np.array([(one, (as_of - windows.EPOCH).days) for one, as_of in pairs], dtype=np.int64).T
+        swept = windows.swept_for({source: day_tiles}, wanted, stream.Each(customer, day), owners)
+    else:
+        swept = windows.swept({source: day_tiles}, wanted, dates, owners)
     rows = windows.with_measures(everybody, [(swept, wanted)]).collect()
     cut = len(source.name) + 1
     return {
@@ -147,25 +156,44 @@ def taken(
     }
 
 
-def compare_events(spark: SparkSession, events: Sequence[Event], mergers: Sequence[Any], dates: Sequence[date]) -> None:
+def event_tiles(spark: SparkSession, events: Sequence[Event]) -> Any:
     rows = [
         (e.customer, e.day, "out" if e.is_out else "in", "transfer", e.minor, e.is_initiated, e.hour, None, None, None, False, None)
         for e in events
     ]
-    day_tiles = tiles.transaction_tiles(spark.createDataFrame(rows, EVENT_DDL))
+    return tiles.transaction_tiles(spark.createDataFrame(rows, EVENT_DDL))
+
+
+def level_tiles(spark: SparkSession, changes: Sequence[Change]) -> Any:
+    rows = [(change.customer, change.day, change.minor, *([0] * (len(BALANCE.columns) - 1))) for change in changes]
+    return spark.createDataFrame(rows, LEVEL_DDL)
+
+
+def compare_events(spark: SparkSession, events: Sequence[Event], mergers: Sequence[Any], dates: Sequence[date]) -> None:
+    day_tiles = event_tiles(spark, events)
     for told in (naive_events, few_far_events):
         expected = naive(events, mergers, dates, told)
         assert taken(spark, TRANSACTION, day_tiles, dates, mergers, expected) == expected
 
 
 def compare_balances(spark: SparkSession, changes: Sequence[Change], mergers: Sequence[Any], dates: Sequence[date]) -> None:
-    rows = [(change.customer, change.day, change.minor, *([0] * (len(BALANCE.columns) - 1))) for change in changes]
-    day_tiles = spark.createDataFrame(rows, LEVEL_DDL)
+    day_tiles = level_tiles(spark, changes)
     expected = naive(changes, mergers, dates, naive_balances)
     # What was before the longest window may come as one tile.
     opening = min(dates) - timedelta(days=LONGEST_WINDOW - 1)
     for tiles_ in (day_tiles, tiles.opened(day_tiles, BALANCE, opening)):
         assert taken(spark, BALANCE, tiles_, dates, mergers, expected) == expected
+
+
+def compare_pairs(
+    spark: SparkSession, events: Sequence[Event], changes: Sequence[Change], mergers: Sequence[Any], pairs: Sequence[tuple[int, date]]
+) -> None:
+    """Customers as of days of their own: of each the tiles are read that its own days see."""
+    dates = sorted({day for _, day in pairs})
+    of_events = [(TRANSACTION, event_tiles(spark, events), events, told) for told in (naive_events, few_far_events)]
+    for source, day_tiles, facts, told in [*of_events, (BALANCE, level_tiles(spark, changes), changes, naive_balances)]:
+        expected = naive(facts, mergers, dates, told)
+        assert taken(spark, source, day_tiles, dates, mergers, expected, pairs) == {pair: expected[pair] for pair in pairs}
 
 
 def few(examples: int) -> Any:
@@ -187,10 +215,21 @@ def test_levels_over_windows_equal_the_twin(spark, changes, mergers, dates):
     compare_balances(spark, changes, mergers, dates)
 
 
+@few(4)
+@given(events=EVENTS, changes=CHANGES, mergers=MERGERS, pairs=PAIRS)
+@example(
+    events=[Event(customer, day, 100, is_out=True, is_initiated=True, hour=3) for customer in (1, 2) for day in EDGES],
+    changes=[Change(customer, day, 5_000) for customer in (1, 2) for day in EDGES], mergers=[], pairs=[(1, DAYS[-50]), (2, DAYS[-90]), (2, DAYS[-50])],
+)  # fmt: skip
+def test_days_of_their_own_equal_the_twin(spark, events, changes, mergers, pairs):
+    compare_pairs(spark, events, changes, mergers, pairs)
+
+
 @pytest.mark.full
 @few(300)
-@given(events=EVENTS, changes=CHANGES, mergers=MERGERS, dates=DATES)
-def test_many_examples_equal_the_twin(spark, events, changes, mergers, dates):
+@given(events=EVENTS, changes=CHANGES, mergers=MERGERS, dates=DATES, pairs=PAIRS)
+def test_many_examples_equal_the_twin(spark, events, changes, mergers, dates, pairs):
+    compare_pairs(spark, events, changes, mergers, pairs)
     compare_events(spark, events, mergers, dates)
     compare_balances(spark, changes, mergers, dates)
 
