@@ -12,7 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class Side:
 @dataclass(frozen=True, kw_only=True)
 class Contest:
     """name: as in the results. target: the highest ratio of ours to the other that we accept; why: what the plan or a profile tells of a
-    target that is missed.
+    target that is missed; more: what else is told of it, asked for when all runs are over.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Contest:
     other: Side
     note: str = ""
     why: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Callable[[], Mapping[str, Any]] = dict
 
 
 def held(contest: Contest, spark: SparkSession | None, *, runs: int) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def held(contest: Contest, spark: SparkSession | None, *, runs: int) -> dict[str
         "met": met, "why": "" if met else contest.why, "equal": mine == answers[contest.other.name], "differing": _differing(answers), "rows": mine.rows, "runs": runs,
         "peak_mb": max(one.peak_mb for one in taken[contest.ours.name]), "bytes_read": last.bytes_read, "bytes_shuffled": last.bytes_shuffled,
         "other_bytes_read": taken[contest.other.name][-1].bytes_read, "other_bytes_shuffled": taken[contest.other.name][-1].bytes_shuffled,
-        "versions": versions(), "note": contest.note, **contest.more,
+        "versions": versions(), "note": contest.note, **contest.more(),
     }  # fmt: skip
 
 

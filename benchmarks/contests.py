@@ -15,6 +15,7 @@ from benchmarks import bank, windows
 from benchmarks.bank import LATE_DAYS, NIGHT, Home
 from benchmarks.contest import Answer, Contest, Ran, Side
 from benchmarks.ground import Ground
+from benchmarks.phases import seconds_by_phase
 from expectations.contracts import core
 from features import catalogue, engine
 from jobs import frames, ledger, tables
@@ -134,6 +135,7 @@ def night_all(ground: Ground) -> Contest:
         name="WIN-ALL", question="one night, the full catalogue, all group tables committed", target=0.60, why=ALL_FIXED_COST,
         ours=Side(name="kequn features", prepare=prepare, run=lambda state: _built(state.context), answer=answer),
         other=Side(name="Spark recompute from core tables", prepare=prepare, run=recompute, answer=answer),
+        more=lambda: {"ours_phases_s": seconds_by_phase(partial(_built, prepare().context))},
     )  # fmt: skip
 
 

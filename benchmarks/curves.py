@@ -1,4 +1,5 @@
-"""`python -m benchmarks.curves`: what a night costs against the length of history, against customers, against how many of them are active.
+"""`python -m benchmarks.curves`: what a night costs against the length of history, against customers, against how many of them are active;
+and where the time of a night of the full catalogue goes, as the contest WIN-ALL told it at every scale that it was held.
 
 On made-up tiles of transactions, because no simulated bank is needed to ask it, and a bank of a million customers takes an hour. A night
 rolls the states of its eve to 56 window columns, and commits both (benchmarks.windows.roll).
@@ -8,18 +9,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks import bank, made_up, windows
 from benchmarks.contest import RESULTS
 from benchmarks.ground import Ground
+from benchmarks.phases import seconds_by_phase
 
 FILE, PICTURE = RESULTS / "curves" / "night.json", RESULTS / "curves" / "night.svg"
 RUNS = 3
+# Of windows.roll, as benchmarks.phases has it.
+PHASES = {"planning": ("_rolled", "roll"), "rolling": ("made", "roll"), "committing": ("side_by_side", "roll")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,28 +45,27 @@ CURVES = {
 }
 
 
-def _seconds(ground: Ground, bank_: Bank) -> dict[str, float | int]:
-    """Of the median night, and how long it took to make the states of its eve from all tiles."""
+def _seconds(ground: Ground, bank_: Bank) -> dict[str, Any]:
+    """Of the median night, and of its phases; and how long it took to make the states of its eve from all tiles."""
     context = ground.night(ground.empty())
     made_up.with_tiles(context, **asdict(bank_))
     eve = ground.fresh()
     began = time.perf_counter()
     windows.states_of_eve(context, eve)
     anew = time.perf_counter() - began
-    taken = []
+    taken: list[dict[str, float]] = []
     for _ in range(RUNS + 1):
         states, into = ground.fresh(), ground.fresh()
         bank.linked(eve, states)
-        began = time.perf_counter()
-        windows.roll(context, states, into)
-        taken.append(time.perf_counter() - began)
+        taken.append(seconds_by_phase(partial(windows.roll, context, states, into), PHASES))
+    median = sorted(taken[1:], key=lambda phases: sum(phases.values()))[RUNS // 2]
     return {
-        "seconds": round(statistics.median(taken[1:]), 3), "from_all_tiles_seconds": round(anew, 3),
+        "seconds": round(sum(median.values()), 3), "phases_s": median, "from_all_tiles_seconds": round(anew, 3),
         "state_bytes_per_customer": round(sum(path.stat().st_size for path in eve.rglob("*.parquet")) / bank_.customers),
     }  # fmt: skip
 
 
-def _draw(found: dict[str, list[dict[str, float]]], path: Path) -> None:
+def _draw(found: dict[str, list[dict[str, Any]]], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -69,8 +73,8 @@ def _draw(found: dict[str, list[dict[str, float]]], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "kequn"
     from matplotlib import pyplot as plt
 
-    picture, axes = plt.subplots(1, len(CURVES), figsize=(13, 3.6), layout="constrained")
-    for axis, (name, (title, _)) in zip(axes, CURVES.items(), strict=True):
+    picture, axes = plt.subplots(1, len(CURVES) + 1, figsize=(17, 3.6), layout="constrained")
+    for axis, (name, (title, _)) in zip(axes, CURVES.items(), strict=False):
         across = [one[name] for one in found[name]]
         axis.plot(across, [one["seconds"] for one in found[name]], marker="o", label="states rolled by a night")
         axis.plot(across, [one["from_all_tiles_seconds"] for one in found[name]], marker=".", linestyle=":", label="made of all tiles")
@@ -79,7 +83,24 @@ def _draw(found: dict[str, list[dict[str, float]]], path: Path) -> None:
         axis.grid(visible=True, alpha=0.3)
     axes[0].set_ylabel("seconds")
     axes[0].legend(frameon=False)
+    _draw_phases(axes[-1])
     picture.savefig(path, metadata={"Date": None})
+
+
+def _draw_phases(axis: Any) -> None:
+    """Bars of a night of the full catalogue, by scale."""
+    told: dict[str, dict[str, float]] = {}
+    for scale in bank.SCALES.values():
+        path = RESULTS / f"{scale.name}.json"
+        entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        told |= {f"{scale.customers:,}": one["ours_phases_s"] for one in entries if "ours_phases_s" in one}
+    below = [0.0] * len(told)
+    for phase in dict.fromkeys(name for phases in told.values() for name in phases):
+        heights = [phases[phase] for phases in told.values()]
+        axis.bar(list(told), heights, bottom=below, label=phase)
+        below = [sum(pair) for pair in zip(below, heights, strict=True)]
+    axis.set_xlabel("customers; full catalogue, where the time goes")
+    axis.legend(frameon=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--at-most", type=int, default=1_000_000, help="customers of the largest bank that is made")
     parsed = parser.parse_args(arguments)
     scale = bank.SCALES["full"]
-    found: dict[str, list[dict[str, float]]] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+    found: dict[str, list[dict[str, Any]]] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     with bank.scratch(scale) as folder, bank.spark_of(scale, folder) as spark:
         _seconds(Ground(scale, spark, folder), TYPICAL)  # what comes first would be compiled on its way
         for name in parsed.only:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import count
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from benchmarks import bank, contest, contests
 from benchmarks.contest import Answer, Contest, Ran, Side
+from benchmarks.phases import seconds_by_phase
 
 FIELDS = {
     "name",
@@ -85,3 +87,30 @@ def test_every_date_of_a_year_is_asked_and_some_are_tried():
     assert len(contests.YEAR) == 365
     assert set(contests.TRIED) < set(contests.YEAR)
     assert len(contests.TRIED) == 10
+
+
+def test_the_time_of_a_phase_is_told_by_who_calls_it_and_nested_phases_count_once():
+    def made() -> None:
+        time.sleep(0.02)
+
+    def sweep() -> None:
+        made()
+
+    def features_of() -> None:
+        sweep()
+
+    def _made() -> None:
+        features_of()
+        made()
+
+    def unknown() -> None:
+        made()
+
+    found = seconds_by_phase(lambda: (_made(), unknown()))
+    assert found["rolling"] >= 0.02
+    assert found["finishing"] >= 0.02
+    # What nobody has named; the call of `made` by another is no phase.
+    assert found["rest"] >= 0.02
+    # Planning holds rolling, and is told without it.
+    assert found["planning"] < found["rolling"]
+    assert found["tiles"] == found["checking"] == found["committing"] == 0
