@@ -96,7 +96,9 @@ class Home:
     @property
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("KEQUN_")}
-        return kept | {"KEQUN_HOME": str(self.path), "KEQUN_ENV": "local", "PYTHONWARNINGS": "ignore"}
+        # The memory of the settings is a laptop's; what the JVM is told here goes before what Spark tells it.
+        memory = f"-Xmx{self.scale.memory}"
+        return kept | {"KEQUN_HOME": str(self.path), "KEQUN_ENV": "local", "PYTHONWARNINGS": "ignore", "_JAVA_OPTIONS": memory}
 
     def copied(self, folder: Path) -> Home:
         """Another home with the same tables, which share their files until either writes."""
