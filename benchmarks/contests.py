@@ -203,9 +203,10 @@ def range_noop(ground: Ground) -> Contest:
 # --- labels at any time
 
 IN_PYTHON = (
-    "Ours sorts tiles and passes them to Python (MapInArrow), the other adds up within the JVM before it exchanges anything. Of 12.2 s for 100,000 labels "
-    "and 5.5 million tiles reading took 3.0, the exchange 1.3, the sort 3.4, the passage to Python 3.4 and the kernel 1.1. DuckDB, which needs no such "
-    "passage, is the product's way of drawing labels."
+    "Ours sorts tiles and passes them to Python (MapInArrow), the other adds up within the JVM before it exchanges anything. While the tiles of a year and a half "
+    "were read for all, of 12.2 s for 100,000 labels and 5.5 million tiles reading took 3.0, the exchange 1.3, the sort 3.4, the passage to Python 3.4 and the "
+    "kernel 1.1; since only tiles are read that a label sees, a third fewer pass, and that was not taken apart again. DuckDB, which needs no such passage, is "
+    "the product's way of drawing labels."
 )
 
 
