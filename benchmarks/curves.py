@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,9 +21,10 @@ from benchmarks import bank, made_up, windows
 from benchmarks.contest import RESULTS
 from benchmarks.ground import Ground
 from benchmarks.phases import seconds_by_phase
+from jobs.context import JobContext
 
 FILE, PICTURE = RESULTS / "curves" / "night.json", RESULTS / "curves" / "night.svg"
-RUNS = 3
+RUNS = 5
 # Of windows.roll, as benchmarks.phases has it.
 PHASES = {"planning": ("_rolled", "roll"), "rolling": ("made", "roll"), "committing": ("side_by_side", "roll")}
 
@@ -45,23 +47,41 @@ CURVES = {
 }
 
 
-def _seconds(ground: Ground, bank_: Bank) -> dict[str, Any]:
-    """Of the median night, and of its phases; and how long it took to make the states of its eve from all tiles."""
-    context = ground.night(ground.empty())
-    made_up.with_tiles(context, **asdict(bank_))
-    eve = ground.fresh()
-    began = time.perf_counter()
-    windows.states_of_eve(context, eve)
-    anew = time.perf_counter() - began
-    taken: list[dict[str, float]] = []
+def _nights(ground: Ground, banks: Sequence[Bank]) -> list[dict[str, Any]]:
+    """Of each bank the seconds of its median night, and of its phases, beside those of making the same of all tiles.
+
+    The banks take turns, so that what changes with time (a JVM gets faster for minutes) is the same for all.
+    """
+    prepared = [_prepared(ground, one) for one in banks]
+    taken: list[list[dict[str, float]]] = [[] for _ in banks]
+    anew: list[list[float]] = [[] for _ in banks]
     for _ in range(RUNS + 1):
-        states, into = ground.fresh(), ground.fresh()
-        bank.linked(eve, states)
-        taken.append(seconds_by_phase(partial(windows.roll, context, states, into), PHASES))
-    median = sorted(taken[1:], key=lambda phases: sum(phases.values()))[RUNS // 2]
+        for nth, (context, eve) in enumerate(prepared):
+            states, into = ground.fresh(), ground.fresh()
+            bank.linked(eve, states)
+            taken[nth].append(seconds_by_phase(partial(windows.roll, context, states, into), PHASES, within={}))
+            began = time.perf_counter()
+            windows.states_of_eve(context, ground.fresh())
+            anew[nth].append(time.perf_counter() - began)
+    return [
+        asdict(one) | _told(of_nights[1:], of_anew[1:], eve)
+        for one, (_, eve), of_nights, of_anew in zip(banks, prepared, taken, anew, strict=True)
+    ]
+
+
+def _prepared(ground: Ground, one: Bank) -> tuple[JobContext, Path]:
+    """A home with the bank's tiles, and the states of its eve."""
+    context, eve = ground.night(ground.empty()), ground.fresh()
+    made_up.with_tiles(context, **asdict(one))
+    windows.states_of_eve(context, eve)
+    return context, eve
+
+
+def _told(nights: Sequence[Mapping[str, float]], anew: Sequence[float], eve: Path) -> dict[str, Any]:
+    median = sorted(nights, key=lambda phases: sum(phases.values()))[len(nights) // 2]
     return {
-        "seconds": round(sum(median.values()), 3), "phases_s": median, "from_all_tiles_seconds": round(anew, 3),
-        "state_bytes_per_customer": round(sum(path.stat().st_size for path in eve.rglob("*.parquet")) / bank_.customers),
+        "seconds": round(sum(median.values()), 3), "seconds_of_runs": [round(sum(phases.values()), 3) for phases in nights], "phases_s": median,
+        "from_all_tiles_seconds": round(statistics.median(anew), 3), "state_bytes": sum(path.stat().st_size for path in eve.rglob("*.parquet")),
     }  # fmt: skip
 
 
@@ -111,16 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scale = bank.SCALES["full"]
     found: dict[str, list[dict[str, Any]]] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     with bank.scratch(scale) as folder, bank.spark_of(scale, folder) as spark:
-        _seconds(Ground(scale, spark, folder), TYPICAL)  # what comes first would be compiled on its way
         for name in parsed.only:
-            found[name] = []
-            for one in CURVES[name][1]:
-                if one.customers > parsed.at_most:
-                    continue
-                found[name].append({**asdict(one), **_seconds(Ground(scale, spark, folder), one)})
-                print(name, found[name][-1], flush=True)
-                FILE.parent.mkdir(parents=True, exist_ok=True)
-                FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+            found[name] = _nights(Ground(scale, spark, folder), [one for one in CURVES[name][1] if one.customers <= parsed.at_most])
+            print(name, *found[name], sep="\n", flush=True)
+            FILE.parent.mkdir(parents=True, exist_ok=True)
+            FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     if found.keys() == CURVES.keys():
         _draw(found, PICTURE)
 

@@ -106,7 +106,7 @@ def _swept(connection: DuckDBPyConnection, core: Core, wanted: Mapping[Source, S
         f"select * from {seen.tile_rows(seen.owned(core.tiles(one.source), core.owners), one, position, spans=SPANS)}"
         for position, one in enumerate(asked)
     )
-    ordered = f"select * from ({rows}) order by customer_key, owned_from, owned_to, source, day"
+    ordered = f"select * from ({rows}) order by customer_key"
     batches = connection.sql(dialect.in_duckdb(ordered)).to_arrow_reader(BATCH_ROWS)
     columns = [(item.column, pa.int64()) for items in wanted.values() for item in items]
     schema = pa.schema([("customer_key", pa.int64()), ("as_of_date", pa.date32()), *columns])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 NOTHING = np.iinfo(np.int64).min
-_DAY_BITS = 20
+DAY_BITS = 20
 # How far back levels are told apart from having none: to the month-end before the twelve of a leap year.
 LEVELS_SINCE = LONGEST_WINDOW + 1
 
@@ -79,8 +79,8 @@ class Sweep:
 
     def after(self, day: Integers) -> Integers:
         """Per question the position of its segment's first row later than the day."""
-        keys = self.once("keys", lambda: (self.rows.segment << _DAY_BITS) + self.rows.day)
-        return np.searchsorted(keys, (self.asked.segment << _DAY_BITS) + day, side="right")
+        keys = self.once("keys", lambda: (self.rows.segment << DAY_BITS) + self.rows.day)
+        return np.searchsorted(keys, (self.asked.segment << DAY_BITS) + day, side="right")
 
     def until(self, days_before: int = 0) -> Integers:
         """Per question the position after the last row that is seen `days_before` the as-of date."""

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.arithmetic import Integers
-from features.kernel import NOTHING, Questions, Rows, Sweep, answer, one_per_day
+from features.kernel import DAY_BITS, NOTHING, Questions, Rows, Sweep, answer, one_per_day
 from features.spec import Empty
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _before(counts: Integers) -> Integers:
 def measured(batches: Iterable[pa.RecordBatch], asked: Sequence[Asked], as_of: Everybody | Each) -> Iterator[pa.RecordBatch]:
     """Grain: customer_key × as_of_date that sees a row; one column per wanted measure.
 
-    batches: rows of ROW_DDL, sorted by its first five columns; `source` is a position in `asked`. Several of a day are merged.
+    batches: rows of ROW_DDL, sorted by customer; `source` is a position in `asked`. Several of a day are merged.
     """
     width = as_of.per_customer * (2 + sum(len(one.wanted) for one in asked))
     for rows in whole_customers(batches):
@@ -144,6 +144,8 @@ def parts(rows: pa.RecordBatch, *, customers: int) -> Iterator[pa.RecordBatch]:
 
 def _measured(rows: pa.RecordBatch, asked: Sequence[Asked], as_of: Everybody | Each) -> pa.RecordBatch:
     key, since, until, source, day = (rows.column(name).to_numpy().astype(np.int64) for name in rows.schema.names[:5])
+    order = in_order(_numbers(key) * len(np.unique(since)) + np.unique(since, return_inverse=True)[1], source, day)
+    key, since, until, source, day = (values[order] for values in (key, since, until, source, day))
     starts = np.flatnonzero(np.append(True, (np.diff(key) != 0) | (np.diff(since) != 0)))
     segment = np.cumsum(np.append(False, (np.diff(key) != 0) | (np.diff(since) != 0)))
     questions = _seeing(as_of.questions(key[starts], since[starts], until[starts]), np.minimum.reduceat(day, starts))
@@ -152,11 +154,24 @@ def _measured(rows: pa.RecordBatch, asked: Sequence[Asked], as_of: Everybody | E
         "as_of_date": pa.array(questions.as_of.astype(np.int32)).cast(pa.date32()),
     }
     for position, one in enumerate(asked):
-        mine = source == position
-        tiles = Rows(segment[mine], day[mine], tile_columns(rows.column("tile"), mine, one.columns))
+        mine = np.flatnonzero(source == position)
+        tiles = Rows(segment[mine], day[mine], tile_columns(rows.column("tile"), order[mine], one.columns))
         sweep = Sweep(one_per_day(tiles, {column.name: column.merge for column in one.source.columns}), questions)
         columns |= {item.column: measure_array(answer(sweep, item), item) for item in one.wanted}
     return pa.RecordBatch.from_pydict(columns)
+
+
+def in_order(segment: Integers, source: Integers, day: Integers) -> Integers:
+    """Positions by segment, then source, then day.
+
+    The engines sort by customer alone, which is one integer and so costs them a fraction; what is left is nearly in order.
+    """
+    return np.argsort((segment * (1 + source.max(initial=0)) + source << DAY_BITS) + day, kind="stable")
+
+
+def _numbers(key: Integers) -> Integers:
+    """0, 1, 2 … for customers that come one after the other."""
+    return np.cumsum(np.append(False, np.diff(key) != 0))
 
 
 def _seeing(questions: Questions, first_day: Integers) -> Questions:
@@ -165,7 +180,7 @@ def _seeing(questions: Questions, first_day: Integers) -> Questions:
     return Questions(questions.segment[sees], questions.as_of[sees])
 
 
-def tile_columns(tiles: pa.ListArray, mine: np.ndarray, names: Sequence[str]) -> dict[str, Integers]:
+def tile_columns(tiles: pa.ListArray, mine: Integers, names: Sequence[str]) -> dict[str, Integers]:
     offsets, values = tiles.offsets.to_numpy(), tiles.values.to_numpy()
     first, length = offsets[:-1][mine], np.diff(offsets)[mine]
     shortest = int(length.min(initial=len(names)))

@@ -59,7 +59,7 @@ def swept_for(
         for position, one in enumerate(asked)
     )
     rows = reduce(lambda left, right: left.unionAll(right), parts)
-    grouped = rows.repartition("customer_key").sortWithinPartitions(*rows.columns[:5])
+    grouped = rows.repartition("customer_key").sortWithinPartitions("customer_key")
     names = [item.column for one in asked for item in one.wanted]
     schema = ", ".join(["customer_key bigint", "as_of_date date", *(f"{name} bigint" for name in names)])
     return grouped.mapInArrow(partial(stream.measured, asked=asked, as_of=as_of), schema)

@@ -76,7 +76,7 @@ def rolled(
     )
     days = (None if states is None or since is None else (since - EPOCH).days, (as_of - EPOCH).days)
     made = (
-        rows.repartition("customer_key").sortWithinPartitions(*rows.columns[:5])
+        rows.repartition("customer_key").sortWithinPartitions("customer_key")
         .mapInArrow(partial(stream.rolled, layouts=layouts, since=days[0], as_of=days[1]), schema)
     )  # fmt: skip
     return made.withColumn("as_of_date", F.lit(as_of))

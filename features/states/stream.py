@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from features.kernel import Rows, one_per_day
 from features.states import answers, packed, rolling
-from features.stream import measure_array, parts, tile_columns, whole_customers
+from features.stream import in_order, measure_array, parts, tile_columns, whole_customers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ def state_column(name: str) -> str:
 def rolled(batches: Iterable[pa.RecordBatch], layouts: Sequence[Layout], since: int | None, as_of: int) -> Iterator[pa.RecordBatch]:
     """Grain: customer_key with a row; one column per wanted measure, one packed state per layout.
 
-    batches: rows of features.stream.ROW_DDL, sorted by customer, source, day, of the as-of day's owner; states are as of `since`. Days since
+    batches: rows of features.stream.ROW_DDL, sorted by customer, of the as-of day's owner; states are as of `since`. Days since
     1970-01-01.
     """
     for rows in whole_customers(batches):
@@ -54,10 +54,11 @@ def _of_one_day(rows: pa.RecordBatch, customers: Integers, layouts: Sequence[Lay
     """Customers whose states are all as of `since`, or who all have none."""
     who = np.searchsorted(customers, rows.column("customer_key").to_numpy())
     source, day = (rows.column(name).to_numpy().astype(np.int64) for name in ("source", "day"))
+    order = in_order(who, source, day)
     found: dict[str, pa.Array] = {"customer_key": pa.array(customers)}
     states: dict[str, pa.Array] = {}
     for position, layout in enumerate(layouts):
-        mine = source == position
+        mine = order[source[order] == position]
         tiles = Rows(who[mine], day[mine], tile_columns(rows.column("tile"), mine, layout.columns))
         tiles = one_per_day(tiles, {column.name: column.merge for column in layout.source.columns})
         before = rolling.nothing(layout, len(customers))

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import lru_cache, partial, reduce
 from itertools import pairwise
 from operator import or_
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -255,11 +256,14 @@ def test_rows_of_one_day_that_may_not_fit_are_refused():
 # --- the stream ----------------------------------------------------------------------------------------------------
 
 
-def batches_of(facts: dict[int, dict[int, int]], sizes: Sequence[int]) -> list[pa.RecordBatch]:
+def batches_of(facts: dict[int, dict[int, int]], sizes: Sequence[int], by_chance: Random | None = None) -> list[pa.RecordBatch]:
+    """by_chance: what puts a customer's rows out of order."""
     rows = [
         {"customer_key": customer, "owned_from": stream.FIRST_DAY, "owned_to": stream.LAST_DAY, "source": 0, "day": day, "tile": [value, value & 63]}
         for customer, day, value in rows_of(facts)
     ]  # fmt: skip
+    if by_chance:
+        rows.sort(key=lambda row: (row["customer_key"], by_chance.random()))
     schema = pa.schema(
         [("customer_key", pa.int64()), *((name, pa.int32()) for name in ("owned_from", "owned_to", "source", "day")), ("tile", pa.list_(pa.int64()))]
     )  # fmt: skip
@@ -277,12 +281,12 @@ def streamed(batches: Sequence[pa.RecordBatch], as_of: stream.Everybody | stream
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
-@given(facts=FACTS, dates=DATES, sizes=st.lists(st.integers(0, 30), max_size=6))
-def test_however_the_stream_is_cut_the_answers_are_the_same(facts, dates, sizes):
+@given(facts=FACTS, dates=DATES, sizes=st.lists(st.integers(0, 30), max_size=6), by_chance=st.randoms(use_true_random=False))
+def test_however_the_stream_is_cut_and_a_customers_rows_are_ordered_the_answers_are_the_same(facts, dates, sizes, by_chance):
     with pytest.MonkeyPatch.context() as small:
         small.setattr(stream, "ROWS", 7)
         small.setattr(stream, "CELLS", 1)
-        found = streamed(batches_of(facts, sizes), stream.Everybody(np.array(sorted(dates))))
+        found = streamed(batches_of(facts, sizes, by_chance), stream.Everybody(np.array(sorted(dates))))
     expected = {
         (customer, EPOCH + timedelta(days=day)): {
             item.column: naive(item.measure, facts[customer], day, item.window or 1) for item in WANTED
