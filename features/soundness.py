@@ -14,17 +14,39 @@ if TYPE_CHECKING:
     from features.spec import FeatureGroup, Source
 
 TYPES = ("double", "bigint", "int", "string")
-# Of Spark and DuckDB: what depends on the clock, on chance, on who asks, on where rows lie or in which order they come.
-UNSTEADY = (
-    "current_date", "curdate", "today", "current_timestamp", "now", "localtimestamp", "current_time", "localtime", "get_current_timestamp",
-    "transaction_timestamp", "unix_timestamp", "current_timezone", "rand", "randn", "random", "randstr", "uniform", "uuid", "uuidv7", "gen_random_uuid",
-    "setseed", "shuffle", "monotonically_increasing_id", "spark_partition_id", "input_file_name", "current_user", "session_user", "current_catalog",
-    "current_database", "current_schema", "first", "first_value", "last", "last_value", "any_value", "arbitrary", "collect_list", "collect_set",
-    "array_agg", "string_agg", "listagg", "row_number",
+# What gives the same answer every time, wherever rows lie and in whatever order they come; both engines know them.
+STEADY = (
+    "abs", "avg", "bit_and", "bit_or", "bool_and", "bool_or", "ceil", "coalesce", "concat", "cos", "count", "count_if", "date_add", "date_sub",
+    "datediff", "day", "dayofmonth", "dayofweek", "exp", "floor", "greatest", "hour", "last_day", "least", "length", "ln", "lower", "max", "min", "mod",
+    "month", "months_between", "nullif", "pmod", "power", "round", "shiftleft", "shiftright", "sign", "sin", "sqrt", "sum", "trim", "upper", "year",
 )  # fmt: skip
-# Those that need no brackets.
-BARE = ("current_date", "current_timestamp", "localtimestamp", "current_time", "localtime", "current_user", "session_user")
-_UNSTEADY = re.compile(rf"\b({'|'.join(UNSTEADY)})\s*\(|\b({'|'.join(BARE)})\b", re.IGNORECASE)
+# SQL's own words that a bracket may follow.
+WORDS = (
+    "and",
+    "as",
+    "between",
+    "by",
+    "case",
+    "cast",
+    "decimal",
+    "distinct",
+    "else",
+    "filter",
+    "in",
+    "is",
+    "not",
+    "or",
+    "then",
+    "when",
+    "where",
+)
+# What depends on the clock, or on who asks, and needs no brackets.
+BARE = (
+    "current_date", "current_timestamp", "localtimestamp", "current_time", "localtime", "current_user", "session_user", "user", "current_role",
+    "current_catalog", "current_schema",
+)  # fmt: skip
+_CALL = re.compile(r"\b([a-z_]\w*)\s*\(", re.IGNORECASE)
+_BARE = re.compile(rf"\b({'|'.join(BARE)})\b(?!\s*\()", re.IGNORECASE)
 _DAYS = re.compile(r"_(\d+)d\b")
 _TEXT = re.compile(r"'[^']*'")
 
@@ -68,5 +90,9 @@ def _of_sources(sources: Sequence[Source]) -> Iterator[str]:
 
 
 def _of_sql(name: str, sql: str) -> Iterator[str]:
-    for call, word in _UNSTEADY.findall(_TEXT.sub("''", sql)):
-        yield f"[{name}] says [{call or word}], which gives another answer another time; time is as_of_date, order is a tile's business_date"
+    code = _TEXT.sub("''", sql)
+    for word in (*(call for call in _CALL.findall(code) if call.lower() not in {*STEADY, *WORDS}), *_BARE.findall(code)):
+        yield (
+            f"[{name}] says [{word}], which is not known to give the same answer every time; time is as_of_date, order is a tile's business_date, "
+            f"and there are {list(STEADY)} (features/soundness.py)"
+        )

@@ -261,7 +261,10 @@ class Feature:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureGroup:
-    """Features that are versioned, stored, owned and permitted together. A change of meaning is a new version."""
+    """Features that are versioned, stored, owned and permitted together. A change of meaning is a new version.
+
+    restricted: no column of the stored group may be published (jobs/marts/guards.py).
+    """
 
     name: str
     version: int
@@ -269,6 +272,7 @@ class FeatureGroup:
     title_zh: str
     declared: tuple[Feature, ...]
     entity: str = "customer"
+    restricted: bool = False
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -293,7 +297,7 @@ class FeatureGroup:
         return Table(
             layer="features", name=self.version_name, title=self.title, title_zh=self.title_zh,
             grain="customer × as_of_date × revision", key=("customer_key", "as_of_date"), write=Write.REVISIONS,
-            date="as_of_date", partition_by=("month",),
+            date="as_of_date", partition_by=("month",), restricted=self.restricted,
             columns=(
                 Column(name="customer_key", type="bigint", description="Customer", nullable=False, sensitivity=Sensitivity.C2),
                 Column(name="as_of_date", type="date", description="Everything up to this business date is seen", nullable=False),

@@ -210,8 +210,9 @@ def _label(label: Label) -> list[str]:
 
 def _group(group: FeatureGroup) -> list[str]:
     return [
-        f"## {group.name}", "", f"**{group.title} {group.title_zh}.** Stored as `{group.table.full_name}`.", "",
-        "| feature | name | 中文 | meaning | unit | empty | may be used for | class |", "|---|---|---|---|---|---|---|---|",
+        f"## {group.name}", "",
+        f"**{group.title} {group.title_zh}.** Version {group.version}, stored as `{group.table.full_name}`." + (" **Restricted.**" if group.restricted else ""), "",
+        "| feature | name | 中文 | meaning | unit | empty | may be used for | class | owner |", "|---|---|---|---|---|---|---|---|---|",
         *[_feature(group, feature) for feature in group.features], "",
     ]  # fmt: skip
 
@@ -219,7 +220,7 @@ def _group(group: FeatureGroup) -> list[str]:
 def _feature(group: FeatureGroup, feature: Feature) -> str:
     cells = (
         f"`{group.full_name(feature)}`", feature.title, feature.title_zh, feature.description, feature.unit, str(feature.empty_means),
-        ", ".join(feature.purposes), str(feature.sensitivity),
+        ", ".join(feature.purposes), str(feature.sensitivity), feature.owner,
     )  # fmt: skip
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 

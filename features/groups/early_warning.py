@@ -17,7 +17,7 @@ _NEW = " + ".join(f"transaction_new_{word}_180d" for word in COUNTERPARTY_WORDS)
 _MET = " + ".join(f"transaction_{word}_30d" for word in COUNTERPARTY_WORDS)
 
 GROUP = FeatureGroup(
-    name="early_warning", version=1, title="Early warning", title_zh="风险预警",
+    name="early_warning", version=1, title="Early warning", title_zh="风险预警", restricted=True,
     declared=(
         Feature(name="cash_in_largest_day", title="Most cash paid in on a day", title_zh="单日最大现金存入", unit="base currency", windows=(30,), purposes=_RISK,
                 description="Cash deposits of the day with most of them; null without any transaction", sql=money("transaction_largest_cash_in_{w}")),

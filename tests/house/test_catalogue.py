@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from expectations.contracts.scores import BAND_LEGEND, BANDS
+from expectations.contracts.types import Sensitivity
 from features import catalogue
 from features.catalogue import FEATURES, GROUPS, LABELS, SEGMENTATIONS, SOURCES
 from features.seen import CUSTOMER_ATTRIBUTES
@@ -54,6 +55,9 @@ def test_a_feature_is_described(name):
     assert len(feature.description) > 10 or feature.description in {"Purchases", "Complaints", "All debits", "All credits"}
     assert feature.unit
     assert feature.owner
+    assert feature.sensitivity in {Sensitivity.C1, Sensitivity.C2}, "what is of class C3 is never stored"
+    assert FEATURES[name][0].version >= 1
+    assert feature.empty_means in set(Empty)
     assert feature.type in {"double", "bigint", "int", "string"}
     assert feature.purposes
     assert set(feature.purposes) <= set(PURPOSES)
@@ -95,6 +99,7 @@ def test_what_the_bank_must_not_use_for_marketing_is_not_permitted_there():
     risky = [name for name in FEATURES if name.startswith(("credit__", "early_warning__", "merchant__")) or name == "tenure__kyc_risk"]
     assert risky
     assert not [name for name in risky if "marketing" in FEATURES[name][1].purposes]
+    assert [group.name for group in GROUPS if group.restricted] == ["early_warning"]
 
 
 def test_segments_and_labels_speak_of_what_exists():

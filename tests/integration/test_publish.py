@@ -19,12 +19,13 @@ from pyspark.sql import functions as F
 
 from conf import settings as conf
 from expectations.contracts import core, features, mart, ops, scores
-from expectations.contracts.types import Table
+from expectations.contracts.types import Column, Table, Write
 from features import catalogue
 from jobs import __main__ as kequn
 from jobs import publish, tables
 from jobs.context import JobContext, Request, new_run_id
 from jobs.errors import DataRejectedError, InputNotReadyError, UsageError
+from jobs.marts import guards
 
 D1, D2, D3, D4 = date(2026, 1, 30), date(2026, 1, 31), date(2026, 2, 1), date(2026, 2, 2)
 OPENED = date(2020, 1, 15)
@@ -190,6 +191,24 @@ def test_early_warnings_do_not_leave(first: Bank) -> None:
     assert (anna["risk_value"], anna["churn_reason_1"], anna["churn_reason_2"]) == ("general", "other", "recency")
     since = {row["scheme"]: row["since"] for row in first.rows(mart.SEGMENT_LIST)}
     assert since == {"asset_tier": date(2025, 6, 30), "behaviour": None, "risk_value": None}
+
+
+@pytest.mark.parametrize(("column", "may"), [("early_warning__flow_z", False), ("mobile", False), ("activity__in_sum_30d", True)])
+def test_no_restricted_column_is_published(spark: SparkSession, column: str, may: bool) -> None:
+    key, other = (Column(name=name, type="bigint", description="A column of a list") for name in ("customer_key", column))
+    table = Table(
+        layer="mart",
+        name="list",
+        title="List",
+        title_zh="名单",
+        grain="customer",
+        key=("customer_key",),
+        columns=(key, other),
+        write=Write.REPLACE,
+    )
+    rows = spark.createDataFrame([(1, 2)], f"customer_key bigint, {column} bigint")
+    verdicts = guards.judge(table, rows, previous_rows=1, limits=conf.load("ci").quality)
+    assert [verdict.observed for verdict in verdicts if not verdict.passed] == ([] if may else [column])
 
 
 def test_only_marketable_customers_are_listed(first: Bank) -> None:
