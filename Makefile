@@ -52,8 +52,8 @@ docs: $(READY) ## generated docs are up to date (kequn docs writes them)
 	@$(BIN)/kequn docs --check
 fmt: $(READY) ## format
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
-oracle: $(READY) ## the oracle tests with many examples
-	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/oracle $(PYTEST_ARGS)
+oracle: $(READY) ## the oracle tests with many examples, other ones each time, and their slow forms: hours
+	@HYPOTHESIS_PROFILE=many $(BIN)/python -m pytest -m "full or not full" --timeout 21600 tests/oracle $(PYTEST_ARGS)
 bench: $(READY) ## time the engine against others: SCALE=small, medium or full, ONLY="late rerun" for some; results in benchmarks/results
 	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
 bench-peers: $(READY) ## the other engines that it is timed against, each in an environment of its own

@@ -16,11 +16,11 @@ from conf import settings as conf
 from conf.settings import Settings
 from jobs.context import JobContext
 from tests.fixtures.context import context_of
+from tests.fixtures.examples import examples
 
 os.environ["KEQUN_ENV"] = "ci"
-hypothesis.settings.register_profile("ci", max_examples=10, deadline=None, print_blob=True)
-hypothesis.settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+hypothesis.settings.register_profile("kequn", examples(10, 2000))
+hypothesis.settings.load_profile("kequn")
 SHARED = Path(__file__).parents[1].parent / "shared"
 
 

@@ -1,7 +1,6 @@
 """The catalogue in DuckDB against the same catalogue in Spark: any bank, any dates, every feature of every customer.
 
-Partials and everything else that is no double exactly, doubles to 1e-9 relative. Few examples in CI, more with
-`pytest -m full tests/oracle/test_in_duckdb.py`.
+Partials and everything else that is no double exactly, doubles to 1e-9 relative. Few examples in CI, many by `make oracle`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features import catalogue, dialect, engine, in_duckdb, margin, seen, spine
@@ -22,6 +21,7 @@ from features.catalogue import SOURCES
 from features.in_duckdb import features_of
 from features.sources.transaction import TRANSACTION
 from tests.fixtures.bank import CONTRACTS, Bank
+from tests.fixtures.examples import examples
 from tests.fixtures.random_bank import LAST, RandomBank
 
 DATES = (date(2024, 1, 31), date(2024, 2, 13), date(2024, 2, 29), LAST)
@@ -97,13 +97,6 @@ def compare(bank: Bank, dates: list[date]) -> list[dict[str, Any]]:
     return expected
 
 
-def few(examples: int) -> Any:
-    return settings(
-        max_examples=examples, deadline=None, derandomize=True, database=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )  # fmt: skip
-
-
 BANKS = st.integers(0, 10**9).map(Random)
 SOME = st.lists(st.sampled_from(DATES), min_size=1, max_size=4, unique=True).map(sorted)
 
@@ -116,16 +109,9 @@ def test_every_feature_of_a_lively_bank(spark):
     assert sorted(idle) == []
 
 
-@few(1)
+@examples(1, 60)
 @given(random=BANKS, dates=SOME)
 def test_any_bank_on_any_dates(spark, random, dates):
-    compare(RandomBank(spark, random, people=random.randint(2, 5)), dates)
-
-
-@pytest.mark.full
-@few(60)
-@given(random=BANKS, dates=SOME)
-def test_many_banks_on_any_dates(spark, random, dates):
     compare(RandomBank(spark, random, people=random.randint(2, 5)), dates)
 
 

@@ -11,12 +11,13 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from expectations.contracts.types import KNOWN, VALID, Column, Table, Write
 from jobs import tables
 from jobs.context import JobContext
+from tests.fixtures.examples import examples
 
 Contexts = Callable[..., JobContext]
 Truth = dict[int, dict[int, int]]  # key -> start -> amount, as last said
@@ -134,12 +135,7 @@ def _check_any_order(context_for: Contexts, table: Table, histories: list[list[S
 
 
 # An example costs three merges: few, also at length.
-EXAMPLES = settings(
-    max_examples=1 if settings.default.max_examples <= 10 else 40,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+EXAMPLES = examples(1, 40, phases=[Phase.generate])
 # Numbers of tables: each example writes to a fresh one.
 _fresh = iter(range(10**6))
 

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features import measures, stream
 from features.arithmetic import LARGEST
 from features.kernel import LEVELS_SINCE, NOTHING, Questions, Rows, Sweep, answer, one_per_day
 from features.spec import Empty, Kind, Measure, Merge, Operation, Source, TileColumn, Wanted
+from tests.fixtures.examples import examples
 
 EPOCH = date(1970, 1, 1)
 FIRST = (date(2023, 11, 1) - EPOCH).days
@@ -190,7 +191,7 @@ def rows_of(facts: dict[int, dict[int, int]]) -> list[tuple[int, int, int]]:
     return [(customer, day, value) for customer in sorted(facts) for day, value in sorted(facts[customer].items())]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@examples(150, 3000)
 @given(facts=FACTS, dates=DATES)
 def test_every_operation_equals_the_twin(facts, dates):
     rows = np.array(rows_of(facts), dtype=np.int64).reshape(-1, 3)
@@ -202,7 +203,7 @@ def test_every_operation_equals_the_twin(facts, dates):
         assert [None if value == NOTHING else value for value in answer(sweep, item).tolist()] == expected, item.column
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@examples(150, 3000)
 @given(facts=FACTS, as_of=DAYS, opening=st.integers(0, 200), emptied=st.booleans())
 def test_what_lies_further_back_is_told_by_its_level_alone(facts, as_of, opening, emptied):
     """A date alone is given an opening level instead of the history; it has to say what a range over all of it says."""
@@ -236,7 +237,7 @@ def test_a_sum_that_may_not_fit_is_refused():
         answer(sweep, WANTED[0])
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@examples(100, 2000)
 @given(rows=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(-40, 60)), max_size=30).map(sorted))
 def test_rows_of_one_day_become_one(rows):
     segment, day, value = np.array(rows, dtype=np.int64).reshape(-1, 3).T
@@ -280,7 +281,7 @@ def streamed(batches: Sequence[pa.RecordBatch], as_of: stream.Everybody | stream
     return by_key
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@examples(60, 1200)
 @given(facts=FACTS, dates=DATES, sizes=st.lists(st.integers(0, 30), max_size=6), by_chance=st.randoms(use_true_random=False))
 def test_however_the_stream_is_cut_and_a_customers_rows_are_ordered_the_answers_are_the_same(facts, dates, sizes, by_chance):
     with pytest.MonkeyPatch.context() as small:
@@ -297,7 +298,7 @@ def test_however_the_stream_is_cut_and_a_customers_rows_are_ordered_the_answers_
     assert found == expected
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@examples(60, 1200)
 @given(facts=FACTS, pairs=st.sets(st.tuples(st.integers(0, 4), DAYS), max_size=12).map(sorted))
 def test_pairs_are_answered_as_everybody_is(facts, pairs):
     customer, day = np.array(pairs, dtype=np.int64).reshape(-1, 2).T

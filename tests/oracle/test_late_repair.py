@@ -1,6 +1,6 @@
 """Nights on which anything comes late, or is told otherwise, of whatever table: what is stored of every date is what a rebuild gives.
 
-A case takes minutes, so that it is asked for by command: `pytest -m full tests/oracle/test_late_repair.py`. The small form is
+A case takes minutes, so that it is asked for by command: `make oracle`. The small form is
 tests/integration/test_corrections.py, where every way of being late is written out.
 """
 
@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
@@ -21,6 +21,7 @@ from expectations.contracts.types import KNOWN
 from jobs import tables
 from tests.fixtures.bank import CONTRACTS, deliver_rows
 from tests.fixtures.context import context_of
+from tests.fixtures.examples import examples
 from tests.fixtures.random_bank import FIRST, LAST, RandomBank
 from tests.fixtures.rebuilt import build, expect_a_rebuild
 
@@ -75,7 +76,7 @@ def some(late: Rows, told: Rows, other: Rows, random: Random) -> Rows:
     return found
 
 
-@settings(max_examples=3, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@examples(3, 10, phases=[Phase.generate])
 @given(random=BANKS)
 def test_random_corrections_come_out_as_a_rebuild(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, random: Random) -> None:
     home = conf.load("ci", variables={"KEQUN_HOME": str(tmp_path_factory.mktemp("bank"))})

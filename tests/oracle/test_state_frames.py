@@ -5,7 +5,6 @@ Every measure as an integer, and what is finished from them bit for bit. Sixty n
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
@@ -19,16 +18,16 @@ from features.catalogue import GROUPS, SWEPT, WINDOW_STATE, wanted
 from features.spec import Merge, Source
 from features.states import frames
 from jobs.build.facts import planned_once
+from tests.fixtures.examples import IS_MANY
 
 pytestmark = pytest.mark.timeout(2400)  # sixty nights on a slow machine
 
-IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-START, NIGHTS = date(2025, 11, 20), 60 if IS_LONG else 18
+START, NIGHTS = date(2025, 11, 20), 60 if IS_MANY else 18
 CUSTOMERS, DAYS = 30, 520
-MERGED = spine.Merged(customer_key=5, survivor_key=6, merged_on=START + timedelta(days=25 if IS_LONG else 8))
+MERGED = spine.Merged(customer_key=5, survivor_key=6, merged_on=START + timedelta(days=25 if IS_MANY else 8))
 # Nights after START on which nothing runs: caught up on the next one.
-SILENT = {4, 5, 17, 40, 41, 42, 43, 44} if IS_LONG else {4, 5, 14}
-LATE_AT, LATE_OF = 30 if IS_LONG else 11, (1, 2)
+SILENT = {4, 5, 17, 40, 41, 42, 43, 44} if IS_MANY else {4, 5, 14}
+LATE_AT, LATE_OF = 30 if IS_MANY else 11, (1, 2)
 WANTED = [item for source in SWEPT for item in wanted(source)]
 TOLD = ("customer_key", "as_of_date", *(item.column for item in WANTED))
 # Expressions of one source each: they finish without the spine's attributes.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.arithmetic import LARGEST
@@ -14,6 +14,7 @@ from features.kernel import NOTHING, Questions, Rows, Sweep, answer
 from features.spec import Kind
 from features.states import answers, packed, rolling
 from features.states.layout import Layout, layout_of
+from tests.fixtures.examples import examples
 from tests.oracle.test_kernel import DAYS, FACTS, FIRST, SOURCE, WANTED, rows_of
 
 STATED = replace(SOURCE, kind=Kind.STEPS)
@@ -44,7 +45,7 @@ def swept(facts: dict[int, dict[int, int]], as_of: int) -> dict[str, list[int]]:
     return {item.column: answer(sweep, item).tolist() for item in WANTED}
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@examples(150, 3000)
 @given(facts=FACTS, start=DAYS, gaps=GAPS)
 def test_a_state_rolled_over_any_gaps_tells_what_all_rows_tell(facts, start, gaps):
     seen = {customer: {day: value for day, value in mine.items() if day <= start} for customer, mine in facts.items()}
@@ -58,7 +59,7 @@ def test_a_state_rolled_over_any_gaps_tells_what_all_rows_tell(facts, start, gap
         assert told(state) == swept(facts, day)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@examples(60, 1200)
 @given(facts=FACTS, start=DAYS)
 def test_what_is_packed_comes_out_the_same(facts, start):
     state = rolling.rolled(LAYOUT, rolling.nothing(LAYOUT, len(CUSTOMERS)), rows(facts), len(CUSTOMERS), start)

@@ -1,7 +1,6 @@
 """The engine against a naive twin in plain Python: any events, balances, mergers and dates give the same measures.
 
-The twin walks over days and events one by one and knows no tiles. Few examples in CI, more with
-`pytest -m full tests/oracle/test_windows.py`.
+The twin walks over days and events one by one and knows no tiles. Few examples in CI, many by `make oracle`.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
-import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
@@ -21,6 +19,7 @@ from features import spine, stream, tiles, windows
 from features.sources.balance import BALANCE
 from features.sources.transaction import TRANSACTION
 from features.spec import LONGEST_WINDOW
+from tests.fixtures.examples import examples
 
 FIRST = date(2023, 11, 1)
 DAYS = [FIRST + timedelta(days=offset) for offset in range(900)]  # two ends of February, one of them a leap day
@@ -196,26 +195,19 @@ def compare_pairs(
         assert taken(spark, source, day_tiles, dates, mergers, expected, pairs) == {pair: expected[pair] for pair in pairs}
 
 
-def few(examples: int) -> Any:
-    return settings(
-        max_examples=examples, deadline=None, derandomize=True, database=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )  # fmt: skip
-
-
-@few(6)
+@examples(6, 300)
 @given(events=EVENTS, mergers=MERGERS, dates=DATES)
 def test_events_over_windows_equal_the_twin(spark, events, mergers, dates):
     compare_events(spark, events, mergers, dates)
 
 
-@few(6)
+@examples(6, 300)
 @given(changes=CHANGES, mergers=MERGERS, dates=DATES)
 def test_levels_over_windows_equal_the_twin(spark, changes, mergers, dates):
     compare_balances(spark, changes, mergers, dates)
 
 
-@few(4)
+@examples(4, 300)
 @given(events=EVENTS, changes=CHANGES, mergers=MERGERS, pairs=PAIRS)
 @example(
     events=[Event(customer, day, 100, is_out=True, is_initiated=True, hour=3) for customer in (1, 2) for day in EDGES],
@@ -223,15 +215,6 @@ def test_levels_over_windows_equal_the_twin(spark, changes, mergers, dates):
 )  # fmt: skip
 def test_days_of_their_own_equal_the_twin(spark, events, changes, mergers, pairs):
     compare_pairs(spark, events, changes, mergers, pairs)
-
-
-@pytest.mark.full
-@few(300)
-@given(events=EVENTS, changes=CHANGES, mergers=MERGERS, dates=DATES, pairs=PAIRS)
-def test_many_examples_equal_the_twin(spark, events, changes, mergers, dates, pairs):
-    compare_pairs(spark, events, changes, mergers, pairs)
-    compare_events(spark, events, mergers, dates)
-    compare_balances(spark, changes, mergers, dates)
 
 
 def test_chains_of_mergers_are_followed():
