@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from features.arithmetic import Integers, bounded, lower_median, millionths_of_log, month_end, month_of, multiples_of, prefix_sums
-from features.spec import LONGEST_WINDOW, Merge, Operation
+from features.spec import LONGEST_WINDOW, Merge, Operation, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from features.spec import Measure, Wanted
+    from features.spec import Measure, Wanted, Window
 
 Made = TypeVar("Made")
 
@@ -82,9 +82,11 @@ class Sweep:
         keys = self.once("keys", lambda: (self.rows.segment << DAY_BITS) + self.rows.day)
         return np.searchsorted(keys, (self.asked.segment << DAY_BITS) + day, side="right")
 
-    def until(self, days_before: int = 0) -> Integers:
-        """Per question the position after the last row that is seen `days_before` the as-of date."""
-        return self.once(days_before, lambda: self.after(self.asked.as_of - days_before))
+    def until(self, before: Window = 0) -> Integers:
+        """Per question the position after the last row that is seen so many days before the as-of date, or before the span begins."""
+        if before is Span.MTD:
+            return self.once(before, lambda: self.after(month_end(self.asked.as_of, 1)))
+        return self.once(before, lambda: self.after(self.asked.as_of - before))
 
     @property
     def start(self) -> Integers:
@@ -155,13 +157,13 @@ def _days_before(day: Integers) -> Integers:
     return day * (day - 1) // 2
 
 
-def _total(sweep: Sweep, name: Any, make: Callable[[], Integers], window: int) -> Integers:
+def _total(sweep: Sweep, name: Any, make: Callable[[], Integers], window: Window) -> Integers:
     """Sum over the window of what `make` makes of the rows."""
     total = sweep.once(("total", name), lambda: prefix_sums(make()))
     return total[sweep.until()] - total[sweep.until(window)]
 
 
-def _sum(sweep: Sweep, measure: Measure, window: int) -> Integers:
+def _sum(sweep: Sweep, measure: Measure, window: Window) -> Integers:
     values = sweep.rows.columns[measure.column]
     if measure.argument:
         return _total(sweep, (measure.column, measure.argument), lambda: multiples_of(values, measure.argument), window)
@@ -169,7 +171,7 @@ def _sum(sweep: Sweep, measure: Measure, window: int) -> Integers:
     return total[sweep.until()] - total[sweep.until(window)]
 
 
-def _squares(sweep: Sweep, measure: Measure, window: int) -> Integers:
+def _squares(sweep: Sweep, measure: Measure, window: Window) -> Integers:
     return _total(sweep, measure, lambda: multiples_of(sweep.rows.columns[measure.column], measure.argument) ** 2, window)
 
 
@@ -202,11 +204,11 @@ def _matched(sweep: Sweep, measure: Measure, window: int) -> Integers:
     return matched - np.where(is_today, unseen[last], 0)
 
 
-def _max(sweep: Sweep, measure: Measure, window: int) -> Integers:
+def _max(sweep: Sweep, measure: Measure, window: Window) -> Integers:
     return best(sweep.rows.columns[measure.column], sweep.until(window), sweep.until(), np.maximum, NOTHING)
 
 
-def _kinds(sweep: Sweep, measure: Measure, window: int) -> Integers:
+def _kinds(sweep: Sweep, measure: Measure, window: Window) -> Integers:
     return _count(_bits(sweep, measure, window, 0))
 
 
@@ -214,7 +216,7 @@ def _new_kinds(sweep: Sweep, measure: Measure, window: int) -> Integers:
     return _count(_bits(sweep, measure, measure.argument, 0) & ~_bits(sweep, measure, window, measure.argument))
 
 
-def _bits(sweep: Sweep, measure: Measure, first: int, after: int) -> Integers:
+def _bits(sweep: Sweep, measure: Measure, first: Window, after: int) -> Integers:
     return best(sweep.rows.columns[measure.column], sweep.until(first), sweep.until(after), np.bitwise_or, 0)
 
 
@@ -222,18 +224,18 @@ def _count(bits: Integers) -> Integers:
     return np.bitwise_count(bits).astype(np.int64)
 
 
-def _days(sweep: Sweep, measure: Measure, window: int) -> Integers:
+def _days(sweep: Sweep, measure: Measure, window: Window) -> Integers:
     days = sweep.days_of(measure.column)
     return days.until() - days.until(window)
 
 
-def _days_since(sweep: Sweep, measure: Measure, window: int) -> Integers:
+def _days_since(sweep: Sweep, measure: Measure, window: Window) -> Integers:
     days = sweep.days_of(measure.column)
     last = np.append(days.rows.day, 0)[days.until() - 1]
     return np.where(days.until() > days.until(window), days.asked.as_of - last, NOTHING)
 
 
-def _days_since_first(sweep: Sweep, measure: Measure, window: int) -> Integers:
+def _days_since_first(sweep: Sweep, measure: Measure, window: Window) -> Integers:
     days = sweep.days_of(measure.column)
     first = np.append(days.rows.day, 0)[days.until(window)]
     return np.where(days.until() > days.until(window), days.asked.as_of - first, NOTHING)
@@ -347,7 +349,7 @@ def _largest_fall(sweep: Sweep, measure: Measure, window: int) -> Integers:
     return best(np.maximum(-sweep.rows.columns[measure.column], 0), sweep.until(window), sweep.until(), np.maximum, NOTHING)
 
 
-_OPERATIONS: dict[Operation | None, Callable[[Sweep, Measure, int], Integers]] = {
+_OPERATIONS: dict[Operation | None, Callable[[Sweep, Measure, Any], Integers]] = {
     Operation.SUM: _sum, Operation.SQUARES: _squares, Operation.DECAYED: _decayed, Operation.SUM_AFTER: _sum_after, Operation.MATCHED: _matched,
     Operation.MAX: _max, Operation.KINDS: _kinds, Operation.NEW_KINDS: _new_kinds, Operation.DAYS: _days, Operation.DAYS_SINCE: _days_since,
     Operation.DAYS_SINCE_FIRST: _days_since_first, Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.FLOW_MEDIAN: _flow_median,

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from features.spec import LONGEST_WINDOW
+from features.spec import LONGEST_WINDOW, SPANNED, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +48,7 @@ BARE = (
 _CALL = re.compile(r"\b([a-z_]\w*)\s*\(", re.IGNORECASE)
 _BARE = re.compile(rf"\b({'|'.join(BARE)})\b(?!\s*\()", re.IGNORECASE)
 _DAYS = re.compile(r"_(\d+)d\b")
+_SPAN = re.compile(rf"_({'|'.join(Span)})\b")
 _TEXT = re.compile(r"'[^']*'")
 
 
@@ -55,7 +56,7 @@ def faults(groups: Sequence[FeatureGroup], sources: Sequence[Source], others: Ma
     """One sentence each; empty for sound declarations. groups: all versions. others: by name SQL of segments and labels."""
     return [
         *_of_names(groups), *(fault for group in groups for fault in _of_group(group, sources)), *_of_sources(sources),
-        *(fault for name, sql in (others or {}).items() for fault in _of_sql(name, sql)),
+        *(fault for name, sql in (others or {}).items() for fault in (*_of_sql(name, sql), *_of_spans(name, sql, sources))),
     ]  # fmt: skip
 
 
@@ -74,13 +75,27 @@ def _of_group(group: FeatureGroup, sources: Sequence[Source]) -> Iterator[str]:
         if feature.type not in TYPES:
             yield f"[{name}] has type [{feature.type}]; there are {list(TYPES)}"
         yield from _of_sql(name, feature.sql)
+        yield from _of_spans(name, feature.sql, sources)
         # Which are windows of measures takes a while to tell, and is asked only where a number is one that none can have.
         if any(not 1 <= int(days) <= LONGEST_WINDOW for days in _DAYS.findall(feature.sql)):
-            windows = [item.window for source in sources for item in source.wanted_by((feature.sql,)) if item.window is not None]
+            windows = [item.window for source in sources for item in source.wanted_by((feature.sql,)) if isinstance(item.window, int)]
             yield from (
                 f"[{name}] looks back [{days}] days, day tiles are kept for [{LONGEST_WINDOW}]; take a window of 1 to {LONGEST_WINDOW} days"
                 for days in windows if not 1 <= days <= LONGEST_WINDOW
             )  # fmt: skip
+
+
+def _of_spans(name: str, sql: str, sources: Sequence[Source]) -> Iterator[str]:
+    if not _SPAN.search(sql):
+        return
+    for source in sources:
+        for measure in source.measures:
+            refused = [span for span in source.windows_of(measure, sql) if isinstance(span, Span) and not source.tells(measure, span)]
+            for span in refused:
+                yield (
+                    f"[{name}] takes [{measure.operation or 'an aggregate'}] of [{source.name}] over [{span}], in [{measure.name}]; over it there are "
+                    f"{[str(one) for one in SPANNED[span]]} of customers' own events; take one of these, or a window of 1 to {LONGEST_WINDOW} days"
+                )
 
 
 def _of_sources(sources: Sequence[Source]) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """What a feature is: frozen data. Sources hold integer day tiles and measures over them; groups hold finished features.
 
-An as-of date D sees business_date <= D; a window of W days at D is business_date in (D - W, D]. In an aggregate's SQL
-a contract's row covers the ages `low`..`high`, in days before D, so that a window is `low < W`; `age` is a state's, in
-days since it began. `{w}` stands for the window. Names of columns are derived, never typed:
-`<source>_<measure>_<W>d` for measures, `<group>__<feature>_<W>d` for features.
+An as-of date D sees business_date <= D; a window of W days at D is business_date in (D - W, D], others are a `Span`. In an
+aggregate's SQL a contract's row covers the ages `low`..`high`, in days before D, so that a window is `low < W`; `age` is a
+state's, in days since it began. `{w}` stands for the window. Names of columns are derived, never typed:
+`<source>_<measure>_<W>d` (or `_mtd`) for measures, `<group>__<feature>_<W>d` for features.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from expectations.contracts.types import Column, Sensitivity, Table, Write
 
@@ -73,6 +73,29 @@ class Operation(StrEnum):
     LARGEST_FALL = "largest_fall"  # from one day to the next
 
 
+class Span(StrEnum):
+    """A window that is not so many days."""
+
+    MTD = "mtd"  # the as-of date's calendar month, from its first day to the as-of date: of a month-end the whole month
+
+
+# So many days up to the as-of date, or a span.
+Window: TypeAlias = int | Span
+# What titles of features say of a span.
+SPAN_TITLES = {Span.MTD: ("month to date", "本月至今")}
+# What may be taken over a span, of sources of events.
+SPANNED = {
+    Span.MTD: (
+        Operation.SUM, Operation.SQUARES, Operation.MAX, Operation.KINDS, Operation.DAYS, Operation.DAYS_SINCE, Operation.DAYS_SINCE_FIRST,
+    ),
+}  # fmt: skip
+
+
+def suffix(window: Window) -> str:
+    """What a window is called in names: `30d`, `mtd`."""
+    return str(window) if isinstance(window, Span) else f"{window}d"
+
+
 class Kind(StrEnum):
     """How a source's rows meet as-of dates."""
 
@@ -82,6 +105,7 @@ class Kind(StrEnum):
 
 
 LONGEST_WINDOW = 365
+LONGEST_MONTH = 31
 # Multiples count up to this many: squares over decades of days fit 64 bits. With multiples of a unit of money: thirty million.
 MOST = 30_000_000
 
@@ -172,20 +196,26 @@ class Source:
         """By a measure's name the columns of the tile that it is taken of. Asked for each window of each column: found once."""
         return {measure.name: tuple(column for column in self.columns if measure.speaks_of(column.name)) for measure in self.measures}
 
-    def column_of(self, measure: Measure, window: int | None) -> str:
-        suffix = f"_{window}d" if measure.is_windowed else ""
-        return f"{self.name}_{measure.name}{suffix}"
+    def column_of(self, measure: Measure, window: Window | None) -> str:
+        return f"{self.name}_{measure.name}" if window is None else f"{self.name}_{measure.name}_{suffix(window)}"
+
+    def windows_of(self, measure: Measure, text: str) -> list[Window]:
+        """The windows over which SQL speaks of the measure: days ascending, then spans."""
+        found = set(re.findall(rf"\b{self.name}_{measure.name}_(?:(\d+)d|({'|'.join(Span)}))\b", text))
+        return [*sorted(int(days) for days, _ in found if days), *(span for span in Span if ("", span) in found)]
+
+    def tells(self, measure: Measure, span: Span) -> bool:
+        """Whether the measure may be taken over the span."""
+        return self.is_swept and self.kind is Kind.EVENTS and measure.operation in SPANNED[span]
 
     def wanted_by(self, sqls: tuple[str, ...]) -> tuple[Wanted, ...]:
         """The measures that finishing expressions speak of, each once, in order of declaration and window."""
         text = "\n".join(sqls)
         found: list[Wanted] = []
         for measure in self.measures:
-            stem = rf"\b{self.name}_{measure.name}"
             if measure.is_windowed:
-                windows = sorted({int(days) for days in re.findall(rf"{stem}_(\d+)d\b", text)})
-                found += [Wanted(source=self, measure=measure, window=window) for window in windows]
-            elif re.search(rf"{stem}\b", text):
+                found += [Wanted(source=self, measure=measure, window=window) for window in self.windows_of(measure, text)]
+            elif re.search(rf"\b{self.name}_{measure.name}\b", text):
                 found.append(Wanted(source=self, measure=measure, window=None))
         return tuple(found)
 
@@ -196,7 +226,7 @@ class Wanted:
 
     source: Source
     measure: Measure
-    window: int | None
+    window: Window | None
 
     @property
     def column(self) -> str:
@@ -217,7 +247,9 @@ class Wanted:
         """How many days it looks back, the as-of date included; None: as far as there are rows."""
         if self.source.kind is not Kind.EVENTS:
             return None
-        return LONGEST_WINDOW if self.measure.operation is Operation.MONTHS else self.window
+        if self.measure.operation is Operation.MONTHS:
+            return LONGEST_WINDOW
+        return LONGEST_MONTH if isinstance(self.window, Span) else self.window
 
     @property
     def meaning(self) -> str:
@@ -236,19 +268,20 @@ class Feature:
     unit: str
     sql: str
     type: str = "double"
-    windows: tuple[int, ...] = ()
+    windows: tuple[Window, ...] = ()
     empty_means: Empty = Empty.UNKNOWN
     sensitivity: Sensitivity = Sensitivity.C2
     purposes: tuple[str, ...] = PURPOSES
     owner: str = "customer-intelligence"
 
-    def over(self, window: int) -> Feature:
+    def over(self, window: Window) -> Feature:
         """The declaration for one of its windows."""
+        of, of_zh = SPAN_TITLES[window] if isinstance(window, Span) else (f"{window} days", f"近{window}日")
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__} | {
-            "name": f"{self.name}_{window}d",
-            "title": f"{self.title}, {window} days",
-            "title_zh": f"近{window}日{self.title_zh}",
-            "sql": self.sql.replace("{w}", f"{window}d"),
+            "name": f"{self.name}_{suffix(window)}",
+            "title": f"{self.title}, {of}",
+            "title_zh": f"{of_zh}{self.title_zh}",
+            "sql": self.sql.replace("{w}", suffix(window)),
             "windows": (),
         }
         return Feature(**fields)

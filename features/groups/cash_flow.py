@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.finish import deviation, flag, money, ratio
-from features.spec import Empty, Feature, FeatureGroup
+from features.spec import Empty, Feature, FeatureGroup, Span
 
 _INCOME = tuple(f"transaction_income_{part}_{{w}}" for part in ("days", "units", "squares"))
 
@@ -30,7 +30,7 @@ GROUP = FeatureGroup(
         Feature(name="income_cv", title="Unrest of income", title_zh="收入波动系数", unit="ratio", windows=(365,),
                 description="Standard deviation over mean of the days' salaries and pensions, in whole units; null without income",
                 sql=ratio(f"({deviation(*_INCOME)}) * transaction_income_days_{{w}}", "transaction_income_units_{w}")),
-        Feature(name="net_flow", title="Net inflow", title_zh="净流入", unit="base currency", windows=(30, 90), empty_means=Empty.ZERO,
+        Feature(name="net_flow", title="Net inflow", title_zh="净流入", unit="base currency", windows=(30, 90, Span.MTD), empty_means=Empty.ZERO,
                 description="Credits less debits", sql=money("transaction_in_{w} - transaction_out_{w}")),
         Feature(name="net_flow_ratio", title="Net inflow ratio", title_zh="净流入率", unit="ratio", windows=(90,),
                 description="Credits less debits over their sum; null without either",

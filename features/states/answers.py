@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from features.arithmetic import lower_median, month_end, month_of
 from features.kernel import LEVELS_SINCE, NOTHING
-from features.spec import LONGEST_WINDOW, Operation
+from features.spec import LONGEST_WINDOW, Operation, Span
 from features.states.layout import KEPT_DAYS, ROWS, Amount, Layout, Of, Rise, Stair, area, bits_of, summed
+from features.states.rolling import coded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from features.arithmetic import Integers
-    from features.spec import Measure, Wanted
+    from features.spec import Measure, Wanted, Window
     from features.states.rolling import Bits, State
 
 
@@ -40,25 +41,30 @@ class Told:
         found: Integers = pieces[borders.index(first) : borders.index(after)].sum(axis=0)
         return found
 
-    def days(self, column: str, window: int) -> Bits:
-        return self.state.days[column][:, :window]
+    def over(self, amount: Amount, window: Window) -> Integers:
+        """Per customer the amount of the window."""
+        return self.state.spans[amount, window] if isinstance(window, Span) else self.between(amount, 0, window)
 
-    def first_age(self, column: str, window: int) -> Integers:
+    def days(self, column: str, window: Window) -> Bits:
+        since_month_end = self.as_of - int(month_end(np.array([self.as_of]), 1)[0])
+        return self.state.days[column][:, : since_month_end if window is Span.MTD else window]
+
+    def first_age(self, column: str, window: Window) -> Integers:
         """Age of the first day of the window on which something happened; -1 where nothing did."""
         seen = self.days(column, window)
-        return np.where(seen.any(axis=1), window - 1 - seen[:, ::-1].argmax(axis=1), -1)
+        return np.where(seen.any(axis=1), seen.shape[1] - 1 - seen[:, ::-1].argmax(axis=1), -1)
 
     def begun(self, column: str) -> Integers:
         """Age of the day from which on there is a level (kernel.Sweep.begun), -1 without one."""
         return np.where(self.state.levels[column, LEVELS_SINCE] != 0, KEPT_DAYS, self.first_age(ROWS, LEVELS_SINCE))
 
 
-def _sum(told: Told, measure: Measure, window: int) -> Integers:
-    return told.between(summed(measure), 0, window)
+def _sum(told: Told, measure: Measure, window: Window) -> Integers:
+    return told.over(summed(measure), window)
 
 
-def _amount(of: Of) -> Callable[[Told, Measure, int], Integers]:
-    return lambda told, measure, window: told.between(Amount(of, measure.column, measure.argument), 0, window)
+def _amount(of: Of) -> Callable[[Told, Measure, Any], Integers]:
+    return lambda told, measure, window: told.over(Amount(of, measure.column, measure.argument), window)
 
 
 def _matched(told: Told, measure: Measure, window: int) -> Integers:
@@ -78,16 +84,19 @@ def _sum_after(told: Told, measure: Measure, window: int) -> Integers:
     return np.where(is_within, told.state.since[measure.column, measure.beside], told.between(Amount(Of.VALUE, measure.column), 0, window))
 
 
-def _bits(told: Told, measure: Measure, first: int, after: int) -> Integers:
+def _bits(told: Told, measure: Measure, days_of: Callable[[Amount], Integers]) -> Integers:
     """Bits × customers: 1 where the bit was set on a day."""
     bits = range(bits_of(told.layout.source, measure.column))
-    return np.stack([(told.between(Amount(Of.BIT, measure.column, bit), first, after) > 0).astype(np.int64) for bit in bits])
+    return np.stack([(days_of(Amount(Of.BIT, measure.column, bit)) > 0).astype(np.int64) for bit in bits])
 
 
-def _kinds(told: Told, measure: Measure, window: int) -> Integers:
-    if measure.operation is Operation.KINDS:
-        return _how_many(_bits(told, measure, 0, window))
-    recent, before = _bits(told, measure, 0, measure.argument), _bits(told, measure, min(measure.argument, window), window)
+def _kinds(told: Told, measure: Measure, window: Window) -> Integers:
+    return _how_many(_bits(told, measure, lambda amount: told.over(amount, window)))
+
+
+def _new_kinds(told: Told, measure: Measure, window: int) -> Integers:
+    recent = _bits(told, measure, lambda amount: told.between(amount, 0, measure.argument))
+    before = _bits(told, measure, lambda amount: told.between(amount, min(measure.argument, window), window))
     return _how_many(recent * (1 - before))
 
 
@@ -96,12 +105,12 @@ def _how_many(bits: Integers) -> Integers:
     return found
 
 
-def _days_since(told: Told, measure: Measure, window: int) -> Integers:
+def _days_since(told: Told, measure: Measure, window: Window) -> Integers:
     seen = told.days(measure.column, window)
     return np.where(seen.any(axis=1), seen.argmax(axis=1), NOTHING)
 
 
-def _days_since_first(told: Told, measure: Measure, window: int) -> Integers:
+def _days_since_first(told: Told, measure: Measure, window: Window) -> Integers:
     age = told.first_age(measure.column, window)
     return np.where(age >= 0, age, NOTHING)
 
@@ -185,13 +194,21 @@ def _highest(told: Told, measure: Measure, window: int) -> Integers:
     return np.where(begun >= 0, np.maximum(before, told.state.levels[measure.column, 0]), NOTHING)
 
 
+def _max(told: Told, measure: Measure, window: Window) -> Integers:
+    return (
+        coded(told.over(Amount(Of.GREATEST, measure.column), window))
+        if isinstance(window, Span)
+        else _extremum(Rise.VALUE)(told, measure, window)
+    )
+
+
 def _extremum(rise: Rise) -> Callable[[Told, Measure, int], Integers]:
     return lambda told, measure, window: _greatest(told, Stair(rise, measure.column), np.full(told.customers, window - 1))
 
 
-_ANSWERS: dict[Operation, Callable[[Told, Measure, int], Integers]] = {
+_ANSWERS: dict[Operation, Callable[[Told, Measure, Any], Integers]] = {
     Operation.SUM: _sum, Operation.SQUARES: _amount(Of.SQUARES), Operation.DECAYED: _decayed, Operation.SUM_AFTER: _sum_after,
-    Operation.MATCHED: _matched, Operation.MAX: _extremum(Rise.VALUE), Operation.KINDS: _kinds, Operation.NEW_KINDS: _kinds,
+    Operation.MATCHED: _matched, Operation.MAX: _max, Operation.KINDS: _kinds, Operation.NEW_KINDS: _new_kinds,
     Operation.DAYS: _amount(Of.POSITIVE), Operation.DAYS_SINCE: _days_since, Operation.DAYS_SINCE_FIRST: _days_since_first,
     Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.FLOW_MEDIAN: _flow_median, Operation.FLOW_SPREAD: _flow_spread,
     Operation.LEVEL: _level, Operation.LEVEL_BEFORE: _level, Operation.MONTH_END: _month_end, Operation.MONTH_ENDS_BELOW: _month_ends_below,

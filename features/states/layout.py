@@ -2,21 +2,22 @@
 
 A state is kept as of one day. A *border* b of an amount stands b days before it; rows pass it as the day moves on. An
 amount is held in the pieces between its borders, so that every window that begins at one of them is a sum of pieces.
+A span has no border that rows pass: what it holds is emptied at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from features.kernel import LEVELS_SINCE
-from features.spec import Kind, Operation, digest_of
+from features.spec import Kind, Operation, Span, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from features.spec import Measure, Source, Wanted
+    from features.spec import Measure, Source, Wanted, Window
 
 # Days on which there is a row at all.
 ROWS = "rows"
@@ -32,6 +33,7 @@ class Of(StrEnum):
     SQUARES = "squares"
     POSITIVE = "positive"  # 1 for a row that is
     BIT = "bit"  # 1 for a row whose bit set has the bit `argument`
+    GREATEST = "greatest"  # not added up: the greatest value, over a span
     MATCHED = "matched"  # min(value, `beside` of the day and the next)
     LEVEL = "level"
     LEVEL_MULTIPLES = "level_multiples"
@@ -72,11 +74,18 @@ class Needs:
     """What measures need; borders without the 0 that all have."""
 
     borders: dict[Amount, set[int]] = field(default_factory=dict)
+    spans: dict[tuple[Amount, Span], None] = field(default_factory=dict)
     days: set[str] = field(default_factory=set)
     levels: set[tuple[str, int]] = field(default_factory=set)
     month_ends: set[str] = field(default_factory=set)
     since: set[tuple[str, str]] = field(default_factory=set)
     stairs: dict[Stair, int] = field(default_factory=dict)
+
+    def over(self, amount: Amount, window: Window) -> None:
+        if isinstance(window, Span):
+            self.spans[amount, window] = None
+        else:
+            self.amount(amount, [window])
 
     def amount(self, amount: Amount, borders: Iterable[int]) -> None:
         self.borders.setdefault(amount, set()).update(borders)
@@ -93,12 +102,12 @@ class Needs:
         self.levels |= {(column, 0), (column, LEVELS_SINCE)}
 
 
-def _amount(of: Of) -> Callable[[Needs, Measure, int, Source], None]:
-    return lambda needs, measure, window, _: needs.amount(Amount(of, measure.column, measure.argument), [window])
+def _amount(of: Of) -> Callable[[Needs, Measure, Any, Source], None]:
+    return lambda needs, measure, window, _: needs.over(Amount(of, measure.column, measure.argument), window)
 
 
-def _sum(needs: Needs, measure: Measure, window: int, _: Source) -> None:
-    needs.amount(summed(measure), [window])
+def _sum(needs: Needs, measure: Measure, window: Window, _: Source) -> None:
+    needs.over(summed(measure), window)
 
 
 def summed(measure: Measure) -> Amount:
@@ -133,12 +142,20 @@ def bits_of(source: Source, column: str) -> int:
     return next(one.bits for one in source.columns if one.name == column)
 
 
-def _kinds(needs: Needs, measure: Measure, window: int, source: Source) -> None:
+def _kinds(needs: Needs, measure: Measure, window: Window, source: Source) -> None:
     for bit in range(bits_of(source, measure.column)):
-        needs.amount(Amount(Of.BIT, measure.column, bit), [window, *([measure.argument] if measure.argument else [])])
+        for border in (window, *([measure.argument] if measure.argument else [])):
+            needs.over(Amount(Of.BIT, measure.column, bit), border)
 
 
-def _days(needs: Needs, measure: Measure, _window: int, _: Source) -> None:
+def _max(needs: Needs, measure: Measure, window: Window, _: Source) -> None:
+    if isinstance(window, Span):
+        needs.over(Amount(Of.GREATEST, measure.column), window)
+    else:
+        needs.stair(Rise.VALUE, measure.column, window)
+
+
+def _days(needs: Needs, measure: Measure, _window: Window, _: Source) -> None:
     needs.days.add(measure.column)
 
 
@@ -170,11 +187,10 @@ def _highest(needs: Needs, measure: Measure, window: int, _: Source) -> None:
     needs.beginning(measure.column)
 
 
-_NEEDS: dict[Operation, Callable[[Needs, Measure, int, Source], None]] = {
+_NEEDS: dict[Operation, Callable[[Needs, Measure, Any, Source], None]] = {
     Operation.SUM: _sum, Operation.SQUARES: _amount(Of.SQUARES), Operation.DECAYED: _decayed, Operation.SUM_AFTER: _sum_after,
     Operation.MATCHED: _matched, Operation.KINDS: _kinds, Operation.NEW_KINDS: _kinds, Operation.DAYS: _amount(Of.POSITIVE),
-    Operation.MAX: lambda needs, measure, window, _: needs.stair(Rise.VALUE, measure.column, window),
-    Operation.DAYS_SINCE: _days, Operation.DAYS_SINCE_FIRST: _days, Operation.SPELLS: _days, Operation.MONTHS: _days,
+    Operation.MAX: _max, Operation.DAYS_SINCE: _days, Operation.DAYS_SINCE_FIRST: _days, Operation.SPELLS: _days, Operation.MONTHS: _days,
     Operation.FLOW_MEDIAN: _flows, Operation.FLOW_SPREAD: _flows, Operation.LEVEL: _level, Operation.LEVEL_BEFORE: _level,
     Operation.MONTH_END: _month_ends, Operation.MONTH_ENDS_BELOW: _month_ends, Operation.AREA: _area,
     Operation.AREA_SQUARES: _amount(Of.LEVEL_SQUARES), Operation.AREA_LOG: _amount(Of.LEVEL_LOG), Operation.MOMENT_LOG: _moment,
@@ -190,6 +206,7 @@ class Layout:
     source: Source
     wanted: tuple[Wanted, ...]
     amounts: tuple[tuple[Amount, tuple[int, ...]], ...]
+    spans: tuple[tuple[Amount, Span], ...]
     days: tuple[str, ...]
     levels: tuple[tuple[str, int], ...]
     month_ends: tuple[str, ...]
@@ -200,7 +217,7 @@ class Layout:
     def digest(self) -> str:
         """Equal text, equal states."""
         merges = [(column.name, column.sql, str(column.merge), column.bits) for column in self.source.columns]
-        return digest_of(self.amounts, self.days, self.levels, self.month_ends, self.since, self.stairs, merges, KEPT_DAYS)
+        return digest_of(self.amounts, self.spans, self.days, self.levels, self.month_ends, self.since, self.stairs, merges, KEPT_DAYS)
 
     def borders(self, column: str) -> set[int]:
         """The borders at which rows must be seen for the column's sake."""
@@ -238,6 +255,6 @@ def layout_of(source: Source, wanted: Sequence[Wanted]) -> Layout:
         needs.days.add(ROWS)
     return Layout(
         source=source, wanted=mine, amounts=tuple((amount, (0, *sorted(borders - {0}))) for amount, borders in needs.borders.items()),
-        days=tuple(sorted(needs.days)), levels=tuple(sorted(needs.levels)), month_ends=tuple(sorted(needs.month_ends)),
+        spans=tuple(needs.spans), days=tuple(sorted(needs.days)), levels=tuple(sorted(needs.levels)), month_ends=tuple(sorted(needs.month_ends)),
         since=tuple(sorted(needs.since)), stairs=tuple(needs.stairs.items()),
     )  # fmt: skip

@@ -5,6 +5,7 @@ enter, and those which leave a window. So a night costs what its own and the lea
 windows and of history. Without a state all rows pass: the same code makes the first one.
 
     sums        of what rows tell, and of what levels are on every day, in pieces between borders
+    spans       sums, and greatest values, since the span began
     days        on which something happened: a bit for each of the last KEPT_DAYS
     levels      of columns of changes, as they stood at borders and at the last MONTH_ENDS month-ends
     since       sums over the days after the last one on which another column was positive
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from features.arithmetic import bounded, millionths_of_log, month_end, multiples_of, prefix_sums
 from features.kernel import NOTHING, Questions, Rows, Sweep, best
+from features.spec import Span
 from features.states.layout import KEPT_DAYS, MONTH_ENDS, ROWS, Amount, Layout, Of, Rise, Stair
 
 if TYPE_CHECKING:
@@ -45,12 +47,13 @@ class Steps:
 class State:
     """Of customers 0, 1, …, as of one day; None: of nothing yet. Keys are the layout's.
 
-    sums: pieces × customers, the youngest piece first. days: customers × KEPT_DAYS, by age. month_ends: MONTH_ENDS × customers, the
+    sums: pieces × customers, the youngest piece first. spans: those of GREATEST `coded`. days: customers × KEPT_DAYS, by age. month_ends: MONTH_ENDS × customers, the
     youngest first.
     """
 
     as_of: int | None
     sums: Mapping[Amount, Integers]
+    spans: Mapping[tuple[Amount, Span], Integers]
     days: Mapping[str, Bits]
     levels: Mapping[tuple[str, int], Integers]
     month_ends: Mapping[str, Integers]
@@ -65,6 +68,7 @@ def nothing(layout: Layout, customers: int) -> State:
     return State(
         as_of=None,
         sums={amount: np.zeros((len(borders) - 1, customers), dtype=np.int64) for amount, borders in layout.amounts},
+        spans=dict.fromkeys(layout.spans, zero),
         days={column: np.zeros((customers, KEPT_DAYS), dtype=bool) for column in layout.days},
         levels=dict.fromkeys(layout.levels, zero),
         month_ends={column: np.zeros((MONTH_ENDS, customers), dtype=np.int64) for column in layout.month_ends},
@@ -82,6 +86,7 @@ def rolled(layout: Layout, before: State, rows: Rows, customers: int, as_of: int
     return State(
         as_of=as_of,
         sums={amount: before.sums[amount] + move.gained(amount, borders) for amount, borders in layout.amounts},
+        spans={key: move.span(*key) for key in layout.spans},
         days={column: move.days(column) for column in layout.days},
         levels={(column, border): before.levels[column, border] + move.passed(column, border) for column, border in layout.levels},
         month_ends={column: move.month_ends(column) for column in layout.month_ends},
@@ -124,11 +129,26 @@ class _Move:
                 return self._pieces_of_levels(amount, borders)
             passing = [self._passing_levels(amount, border) for border in borders]
         else:
-            total = self.sweep.once(("sums", amount), lambda: prefix_sums(self._told(amount)))
+            total = self.total(amount)
             passing = [total[self.until(self.as_of - border)] - total[self.since_border(border)] for border in borders]
             if amount.of is Of.MATCHED:
                 passing[0] = self._today(amount) - self.before.sums[amount][0] + passing[1]
         return np.stack([entering - leaving for entering, leaving in pairwise(passing)])
+
+    def total(self, amount: Amount) -> Integers:
+        """Sums of all rows before a position."""
+        return self.sweep.once(("sums", amount), lambda: prefix_sums(self._told(amount)))
+
+    def span(self, amount: Amount, span: Span) -> Integers:
+        """Per customer what the span held, unless it has begun anew, with what enters."""
+        eve, since, held = _month_end(self.as_of, 1), self.before.as_of, self.before.spans[amount, span]
+        goes_on = since is not None and since > eve
+        first, last = self.until(since if since is not None and goes_on else eve), self.until(self.as_of)
+        if amount.of is Of.GREATEST:
+            entering = best(self.sweep.rows.columns[amount.column], first, last, np.maximum, NOTHING)
+            return coded(np.maximum(coded(held), entering) if goes_on else entering)
+        entering = self.total(amount)[last] - self.total(amount)[first]
+        return held + entering if goes_on else entering
 
     def _told(self, amount: Amount) -> Integers:
         """Per row what it adds."""
@@ -246,6 +266,11 @@ class _Move:
         total = self.sweep.prefix(stair.column)
         before_row = held + total[np.flatnonzero(enters)] - total[self.since_border(0)[customer]]
         return Steps(customer, day - 1, before_row)
+
+
+def coded(greatest: Integers) -> Integers:
+    """Nothing as 0, and back: a state that tells nothing is zeros."""
+    return greatest ^ NOTHING
 
 
 def _month_end(as_of: int, months_before: int) -> int:

@@ -8,7 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from features import catalogue
-from features.spec import PURPOSES
+from features.spec import PURPOSES, SPAN_TITLES
 from jobs.build import versions
 from jobs.errors import UsageError
 
@@ -120,7 +120,13 @@ def _beneath(feature: Feature) -> Iterator[str]:
 def _taken(item: Wanted) -> str:
     if item.measure.operation is None:
         return item.aggregate
-    window = f" over {item.window} days" if item.window else ""
+    window = (
+        ""
+        if item.window is None
+        else f" over {item.window} days"
+        if isinstance(item.window, int)
+        else f" over {SPAN_TITLES[item.window][0]}"
+    )
     return f"{item.measure.operation}({item.measure.column}){window}"
 
 

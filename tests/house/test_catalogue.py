@@ -91,7 +91,7 @@ def test_every_tile_column_and_measure_is_declared_once():
 
 
 def test_windows_fit_into_what_the_engine_sees():
-    windows = [item.window for source in SOURCES for item in catalogue.wanted(source) if item.window]
+    windows = [item.window for source in SOURCES for item in catalogue.wanted(source) if isinstance(item.window, int)]
     assert max(windows) <= LONGEST_WINDOW
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from features import measures, stream
 from features.arithmetic import LARGEST
 from features.kernel import LEVELS_SINCE, NOTHING, Questions, Rows, Sweep, answer, one_per_day
-from features.spec import Empty, Kind, Measure, Merge, Operation, Source, TileColumn, Wanted
+from features.spec import SPANNED, Empty, Kind, Measure, Merge, Operation, Source, Span, TileColumn, Wanted, Window
 from tests.fixtures.examples import examples
 
 EPOCH = date(1970, 1, 1)
@@ -52,9 +52,14 @@ SOURCE = Source(
 WANTED = tuple(
     Wanted(source=SOURCE, measure=measure, window=window)
     for measure in MEASURES
-    for window in (WINDOWS if measure.is_windowed else (None,))
+    for window in ((*WINDOWS, *(span for span in Span if measure.operation in SPANNED[span])) if measure.is_windowed else (None,))
     if window != 1 or measure.operation not in {Operation.FLOW_MEDIAN, Operation.FLOW_SPREAD}  # no whole week
 )
+
+
+def days_in(window: Window | None, as_of: int) -> int:
+    """How many days a window has as of a date."""
+    return (EPOCH + timedelta(days=as_of)).day if window is Span.MTD else window or 1
 
 
 def naive(measure: Measure, facts: dict[int, int], as_of: int, window: int) -> int | None:
@@ -199,7 +204,7 @@ def test_every_operation_equals_the_twin(facts, dates):
     questions = Questions(*np.array(asked, dtype=np.int64).T)
     sweep = Sweep(Rows(rows[:, 0], rows[:, 1], {"v": rows[:, 2], "bits": rows[:, 2] & 63}), questions)
     for item in WANTED:
-        expected = [naive(item.measure, facts.get(customer, {}), day, item.window or 1) for customer, day in asked]
+        expected = [naive(item.measure, facts.get(customer, {}), day, days_in(item.window, day)) for customer, day in asked]
         assert [None if value == NOTHING else value for value in answer(sweep, item).tolist()] == expected, item.column
 
 
@@ -290,7 +295,7 @@ def test_however_the_stream_is_cut_and_a_customers_rows_are_ordered_the_answers_
         found = streamed(batches_of(facts, sizes, by_chance), stream.Everybody(np.array(sorted(dates))))
     expected = {
         (customer, EPOCH + timedelta(days=day)): {
-            item.column: naive(item.measure, facts[customer], day, item.window or 1) for item in WANTED
+            item.column: naive(item.measure, facts[customer], day, days_in(item.window, day)) for item in WANTED
         }
         for customer in facts for day in dates
         if facts[customer] and day >= min(facts[customer])  # who has no tile yet is left to the spine

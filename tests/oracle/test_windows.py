@@ -78,6 +78,7 @@ def owner_on(customer: int, mergers: Sequence[tuple[tuple[int, int], date]], as_
 
 def naive_events(events: Sequence[Event], as_of: date, window: int) -> dict[str, Any]:
     seen = [event for event in events if as_of - timedelta(days=window) < event.day <= as_of]
+    this_month = [event for event in events if event.day <= as_of and (event.day.year, event.day.month) == (as_of.year, as_of.month)]
     mine = [event for event in seen if event.is_initiated]
     days = sorted({event.day for event in mine})
     return {
@@ -89,6 +90,9 @@ def naive_events(events: Sequence[Event], as_of: date, window: int) -> dict[str,
         f"active_weeks_{window}d": len({(as_of - day).days // 7 for day in days}),
         f"silent_days_{window}d": (as_of - days[-1]).days if days else None,
         f"first_active_days_{window}d": (as_of - days[0]).days if days else None,
+        "in_mtd": sum(event.minor for event in this_month if not event.is_out),
+        "largest_out_mtd": max((event.minor for event in this_month if event.is_initiated and event.is_out), default=None),
+        "active_days_mtd": len({event.day for event in this_month if event.is_initiated}),
         f"night_count_{window}d": sum(event.hour is not None and event.hour < 6 for event in mine),
     }
 

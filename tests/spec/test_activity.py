@@ -29,6 +29,22 @@ def test_windows_hold_the_last_days_and_not_the_one_before(one):
     )
 
 
+def test_a_month_to_date_begins_on_its_first_day(bank):
+    held = bank(transactions="""
+        business_date | direction | amount
+        2024-01-31    | out       | 7
+        2024-02-01    | out       | 10
+        2024-02-01    | out       | 20
+        2024-02-29    | out       | 40
+        2024-02-29    | in        | 500
+        2024-03-02    | out       | 80
+    """)  # fmt: skip
+    found = held.features("activity", "2024-01-31", "2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02")
+    month = [(row["out_sum_mtd"], row["in_sum_mtd"], row["active_days_mtd"], row["ticket_largest_mtd"]) for row in found.values()]
+    # The leap day is February's last; on 1 March nothing has happened in March.
+    assert month == [(7, 0, 1, 7), (30, 0, 1, 20), (70, 500, 2, 40), (0, 0, 0, None), (80, 0, 1, 80)]
+
+
 def test_only_what_the_customer_did_counts_as_activity(one):
     row = one("activity", "2026-01-31", transactions="""
         business_date | direction | amount | type           | is_customer_initiated

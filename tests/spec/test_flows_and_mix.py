@@ -76,6 +76,7 @@ def test_income_savings_and_money_that_leaves(one):
     assert row["income_largest_ratio"] == pytest.approx(12000 / 10000)
     # 90 days: in 30,000 + 2,000 + 1,500; out 4,000 + 1,000 + 3,000 + 5,000.
     assert row["net_flow_90d"] == 33500 - 13000
+    assert row["net_flow_mtd"] == 12500 - 8000  # January
     assert row["savings_rate_90d"] == pytest.approx(1 - 13000 / 33500)
     assert row["spend_to_income_90d"] == pytest.approx(3000 / 30000)
     assert (row["other_bank_out_30d"], row["other_bank_share_90d"]) == (4000, pytest.approx(4000 / 13000))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from features import catalogue, soundness
-from features.spec import Feature, TileColumn
+from features.spec import Feature, Span, TileColumn
 
 RHYTHM = next(group for group in catalogue.GROUPS if group.name == "rhythm")
 PLAIN = Feature(name="plain", title="Plain", title_zh="平", description="A plain number", unit="days", sql="transaction_silent_days_365d")
@@ -75,6 +75,20 @@ def test_a_window_is_no_longer_than_the_tiles_that_are_kept() -> None:
         "[rhythm_v1__plain_366d] looks back [366] days, day tiles are kept for [365]; take a window of 1 to 365 days",
         "[rhythm_v1__plain_0d] looks back [0] days, day tiles are kept for [365]; take a window of 1 to 365 days",
     ]
+
+
+def test_a_span_is_taken_of_what_adds_up_only() -> None:
+    assert told(replace(PLAIN, sql="transaction_purchase_{w} + coalesce(transaction_largest_out_{w}, 0)", windows=(Span.MTD,))) == []
+    of_weeks, of_debt = told(
+        replace(PLAIN, sql="transaction_active_weeks_mtd"), replace(PLAIN, name="debt", sql="credit_debt_area_{w}", windows=(Span.MTD,))
+    )
+    assert of_weeks == (
+        "[rhythm_v1__plain] takes [spells] of [transaction] over [mtd], in [active_weeks]; over it there are ['sum', 'squares', 'max', 'kinds', 'days', "
+        "'days_since', 'days_since_first'] of customers' own events; take one of these, or a window of 1 to 365 days"
+    )
+    assert of_debt.startswith("[rhythm_v1__debt_mtd] takes [area] of [credit] over [mtd], in [debt_area]; over it there are ['sum', ")
+    (of_label,) = soundness.faults([], catalogue.SOURCES, {"label x": "transaction_active_weeks_mtd > 1"})
+    assert of_label.startswith("[label x] takes [spells] of [transaction] over [mtd]")
 
 
 def test_names_are_declared_once() -> None:
