@@ -7,6 +7,7 @@ created with it, so that a training that was killed and runs again finds its ver
 
 from __future__ import annotations
 
+import difflib
 import fcntl
 import json
 import logging
@@ -299,11 +300,21 @@ def resolve(settings: Settings, uri: str) -> Registered:
     found = parts(uri)
     version = None if _is_local(settings) and not _database(settings).exists() else _find(_client(settings), **found)
     if version is None:
-        name = found["name"]
+        name, registered = found["name"], _registered_names(settings)
+        nearest = difflib.get_close_matches(str(name), registered, n=3, cutoff=0)
+        near = f", nearest of the registered are {nearest}" if nearest and name not in registered else ""
         raise GateError(
-            f"No model [{uri}] in [{address(settings)}]; run `kequn train --model {name} --as-of DATE`, or look why its last training did not pass the gate"
+            f"No model [{uri}] in [{address(settings)}]{near}; run `kequn train --model {name} --as-of DATE`, or look why its last training did not pass the gate"
         )
     return version
+
+
+def _registered_names(settings: Settings) -> list[str]:
+    return (
+        []
+        if _is_local(settings) and not _database(settings).exists()
+        else [str(one.name) for one in _client(settings).search_registered_models()]
+    )
 
 
 def _find(client: MlflowClient, *, name: str, alias: str | None, version: str | None) -> Registered | None:

@@ -43,7 +43,8 @@ def chosen(names: Sequence[str] | None, purpose: str | None, groups: Sequence[Fe
     declared = catalogue.FEATURES if groups is None else columns_of(groups)
     unknown = [name for name in names if name not in declared]
     if unknown:
-        near = {name: difflib.get_close_matches(name, declared, n=3, cutoff=0.5) for name in unknown}
+        known = [*declared, *dict.fromkeys(group.name for group, _ in declared.values())]
+        near = {name: difflib.get_close_matches(name, known, n=3, cutoff=0.5) for name in unknown}
         raise UsageError(f"No features {unknown} in the catalogue; nearest: {near}")
     refused = [name for name in names if name not in allowed]
     if refused:
