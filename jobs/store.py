@@ -17,7 +17,7 @@ from jobs.build import versions
 from jobs.build.wide import KEYS, chosen, permitted
 from jobs.context import now
 from jobs.errors import ConfigurationError, InputNotReadyError, UsageError
-from jobs.serving import computed, lake, published, spines, training
+from jobs.serving import computed, lake, published, receipts, spines, training
 from jobs.serving.drawn import Drawn
 from jobs.serving.published import Asked
 from jobs.serving.training import FEATURES_OF, Wish
@@ -118,15 +118,19 @@ class FeatureStore:
         """The spine's rows, in their order, with what was known of each: never more than was known of its date.
 
         Of dates that are not stored (and have no stored one of max_age_days before them) features are computed from day tiles, as is known
-        now; the receipt says of how many rows. With as_known_at they are refused: day tiles do not keep what they were.
+        now; the receipt says of how many rows. With as_known_at the dates are those that were stored then, and others are refused: day tiles
+        do not keep what they were.
 
-        spine: an Arrow, pandas, Polars or Spark frame, or a file; see jobs.serving.spines for its columns. Adds features_of (the date
+        spine: an Arrow, pandas, Polars or Spark frame, a file, or a table by its full name (jobs.serving.spines). Adds features_of (the date
         that the features are of) and the features by full name. max_age_days: how much older than the row's date that may be; 0: the
         date itself. Leaves a receipt in the deployment's folder, from which the set can be drawn again.
         Raises UsageError for the spine's columns, names and purposes; InputNotReadyError for dates that are neither stored nor can be computed, with the rows.
         """
+        if max_age_days < 0:
+            raise UsageError(f"max_age_days is [{max_age_days}]; give 0 for the date itself, or more")
         names, groups = self._chosen(features, purpose)
-        taken = spines.taken(spine, sources.load(self._settings.source.mapping), reserved={*names, FEATURES_OF})
+        given = spines.of_table(self._settings, spine) if isinstance(spine, str) and spine in spines.tables() else spine
+        taken = spines.taken(given, sources.load(self._settings.source.mapping), reserved={*names, FEATURES_OF})
         wish = Wish(
             names=names, groups=groups, purpose=purpose, max_age_days=max_age_days, known_at=as_known_at or now(), may_compute=as_known_at is None,
         )  # fmt: skip
@@ -135,8 +139,11 @@ class FeatureStore:
         return drawn
 
     def draw_again(self, receipt: str) -> TrainingSet:
-        """The training set of a receipt, equal to what was drawn. Raises UsageError for an unknown one, DataRejectedError when it differs."""
-        first, rows, made = training.kept(self._settings, receipt)
+        """The training set of a receipt, equal to what was drawn.
+
+        Raises UsageError for an unknown one, DataRejectedError when it can't be read, or can't be drawn as it was.
+        """
+        first, rows, made = receipts.kept(self._settings, receipt)
         numbers = dict(versions.number_of(table.removeprefix("features.")) for table in first.spec_hashes)
         groups = versions.in_versions(self._settings, numbers, asked_by=f"Receipt [{receipt}]")
         names = chosen(first.features, first.purpose, groups)
@@ -144,6 +151,7 @@ class FeatureStore:
         wish = Wish(
             names=names, groups=published.groups_of(names, groups), purpose=first.purpose, max_age_days=first.max_age_days,
             known_at=datetime.fromisoformat(first.known_at), may_compute=False, kept=made,
+            dates={date.fromisoformat(day): date.fromisoformat(of) for day, of in first.features_of.items()},
         )  # fmt: skip
         return training.drawn_again(self._settings, taken, wish, first)
 
@@ -209,7 +217,8 @@ class FeatureStore:
 
 
 def _drawn(sql: str) -> Drawn:
-    return Drawn(lake.connect().sql(sql).to_arrow_table())
+    with lake.connect() as connection:
+        return Drawn(connection.sql(sql).to_arrow_table())
 
 
 def _day(day: date | str) -> date:

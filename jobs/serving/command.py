@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """--spine and what to draw for it, or --receipt; --out."""
-    parser.add_argument("--spine", metavar="FILE", help=".parquet, .csv or a Delta folder with customer_key and as_of_date or timestamp")
+    parser.add_argument(
+        "--spine",
+        metavar="SPINE",
+        help=".parquet, .csv, a Delta folder, or a table such as features.label_value_12m, with customer_key and as_of_date or timestamp",
+    )
     parser.add_argument(
         "--features", nargs="+", metavar="NAME", help="full names, groups, or models:/<model>@champion; default: all permitted"
     )
@@ -32,11 +37,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Writes the set and prints its receipt. Raises UsageError, InputNotReadyError, DataRejectedError."""
+    """Writes the set and prints its receipt. Raises UsageError, InputNotReadyError, DataRejectedError, ConfigurationError."""
     from jobs.store import FeatureStore
 
     if bool(arguments.spine and arguments.purpose) == bool(arguments.receipt):
-        raise UsageError("Give either --spine FILE and --purpose PURPOSE, or --receipt NUMBER")
+        raise UsageError("Give either --spine SPINE and --purpose PURPOSE, or --receipt NUMBER")
+    out = _free(Path(arguments.out))
     store = FeatureStore()
     drawn = (
         store.draw_again(arguments.receipt) if arguments.receipt
@@ -45,12 +51,20 @@ def run(arguments: Namespace) -> int:
             max_age_days=arguments.max_age_days,
         )
     )  # fmt: skip
-    out = Path(arguments.out)
-    if out.exists():
-        raise UsageError(f"[{out}] is there already; name another --out")
     (drawn.write_parquet if out.suffix == ".parquet" else drawn.write_delta)(out)
     sys.stdout.write(json.dumps({"out": str(out), **asdict(drawn.receipt)}) + "\n")
     return 0
+
+
+def _free(out: Path) -> Path:
+    """Before anything is drawn: a refused command leaves nothing behind."""
+    if out.exists():
+        raise UsageError(f"[{out}] is there already; name another --out")
+    if not out.parent.is_dir():
+        raise UsageError(f"There is no folder [{out.parent}] to put [{out.name}] into; make it, or name another --out")
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"The folder [{out.parent}] may not be written to; name another --out")
+    return out
 
 
 def _instant(text: str | None) -> datetime | None:

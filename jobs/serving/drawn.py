@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import shutil
+import uuid
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     import pandas as pd
     import polars as pl
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A place beside the path to write a file or a folder to; it takes the path when all is written. Nobody ever meets half of it.
+
+    Raises ConfigurationError where it can't be written.
+    """
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"[{path}] can't be written: {error}; look for its folder's rights and room") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):
+            draft.unlink()
 
 
 @dataclass(frozen=True)
@@ -41,12 +64,15 @@ class Drawn:
         return session.createDataFrame(self.arrow)
 
     def write_parquet(self, path: Path | str) -> None:
+        """One file, whole or not at all. Raises ConfigurationError where it can't be written."""
         import pyarrow.parquet as pq
 
-        pq.write_table(self.arrow, path, compression="zstd")
+        with whole(Path(path)) as draft:
+            pq.write_table(self.arrow, draft, compression="zstd")
 
     def write_delta(self, path: Path | str) -> None:
-        """A Delta table of these rows. Raises DeltaError where there is one already."""
+        """A Delta table of these rows, whole or not at all. Raises ConfigurationError where it can't be written, or something is there."""
         from deltalake import write_deltalake
 
-        write_deltalake(path, self.arrow, mode="error")
+        with whole(Path(path)) as draft:
+            write_deltalake(draft, self.arrow, mode="error")

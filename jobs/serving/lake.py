@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import duckdb
 
-from jobs.errors import InputNotReadyError
+from jobs.errors import ConfigurationError, DataRejectedError, InputNotReadyError, InvariantError
 from jobs.tables_log import added, lacking, location, log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import date
 
     from conf.settings import Settings
     from expectations.contracts.types import Table
 
+LENGTH = 300
+# DuckDB's way to say it, and the kernel's.
+OVERFLOW = re.compile(r"[Oo]verflow|is out of range|may not fit 64 bits")
 DUCKDB = {"long": "bigint", "string": "varchar"}
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """A connection of its own, in memory, that says nothing: a progress bar would be among a command's output."""
-    connection = duckdb.connect()
-    connection.execute("set enable_progress_bar = false")
-    return connection
+@contextmanager
+def connect() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own, in memory, that says nothing: a progress bar would be among a command's output.
+
+    Raises as jobs.build.declarations does of Spark's failures: DataRejectedError for a sum beyond 64 bits, ConfigurationError for another
+    expression that fails, InvariantError for files that a table's log names and that are not there.
+    """
+    try:
+        with duckdb.connect() as connection:
+            connection.execute("set enable_progress_bar = false")
+            yield connection
+    except duckdb.IOException as error:
+        raise InvariantError(
+            f"A table lacks files that its log names, or they can't be read: {_said(error)}; ask again, and if it stays so restore them, or "
+            "build their dates again with `kequn features --from DATE --to DATE --force`"
+        ) from error
+    except (OverflowError, duckdb.DataError) as error:
+        if not OVERFLOW.search(str(error)):
+            raise ConfigurationError(
+                f"An expression of features/ fails on these facts: {_said(error)}; guard it, as features.finish.ratio does"
+            ) from error
+        raise DataRejectedError(
+            f"A sum does not fit 64 bits: {_said(error)}; look for such amounts in the core tables and quarantine them"
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), "")[:LENGTH]
 
 
 def relation(settings: Settings, table: Table, columns: Iterable[str], *, first: date | None = None, last: date | None = None) -> str:

@@ -86,16 +86,18 @@ def _change(name: str, *, is_number: bool) -> str:
     )
 
 
-def stored_dates(settings: Settings, groups: Iterable[FeatureGroup]) -> set[date]:
-    """The as-of dates that the tables of all the groups hold; none where one has no table."""
+def stored_dates(settings: Settings, groups: Iterable[FeatureGroup], *, as_known_at: datetime | None = None) -> set[date]:
+    """The as-of dates that the tables of all the groups hold, or held at an instant (with a zone); none where one has no table."""
+    # When a row was known is read only where it matters.
+    columns = ["as_of_date", "known_at"] if as_known_at else ["as_of_date"]
     try:
-        stored = [lake.relation(settings, group.table, ["as_of_date"]) for group in groups]
+        stored = [lake.relation(settings, group.table, columns) for group in groups]
     except InputNotReadyError:
         return set()
+    where = Asked(as_known_at=as_known_at).conditions
+    dates = " intersect ".join(f"(select distinct as_of_date from {rows} where {where})" for rows in stored)
     with lake.connect() as connection:
-        return {
-            row[0] for row in connection.sql(" intersect ".join(f"(select distinct as_of_date from {rows})" for rows in stored)).fetchall()
-        }
+        return {row[0] for row in connection.sql(dates).fetchall()}
 
 
 def _microseconds(name: str, at: datetime) -> int:

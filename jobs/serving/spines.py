@@ -6,20 +6,28 @@ business date that was over by then); any others are carried along.
 
 from __future__ import annotations
 
+import difflib
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from features import catalogue
+from jobs.build.wide import KEYS
 from jobs.errors import UsageError
+from jobs.serving import lake, published
+from jobs.serving.published import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     import pyarrow as pa
 
+    from conf.settings import Settings
     from conf.sources import SourceMapping
+    from expectations.contracts.types import Table
 
 CUSTOMER, DAY, INSTANT = "customer_key", "as_of_date", "timestamp"
 SHOWN = 5
@@ -36,13 +44,33 @@ class Spine:
 def taken(given: Any, mapping: SourceMapping, *, reserved: Collection[str] = ()) -> Spine:
     """The spine of an Arrow table, a pandas, Polars or Spark frame, or a file (.parquet, .csv; a folder is a Delta table).
 
-    Raises UsageError for missing columns, null keys or times (which rows), a timestamp without a zone, and for columns that are
-    called as features are (`reserved`).
+    Raises UsageError for what can't be read, missing columns, null keys or times (which rows), a timestamp without a zone, and for
+    columns that are called as features are (`reserved`) or alike: capitals make no difference.
     """
     rows = _arrow(given)
     _expect_columns(rows, reserved)
     _expect_no_nulls(rows)
+    _expect_keys(rows)
     return Spine(rows, _days(rows, mapping))
+
+
+def tables() -> dict[str, Table]:
+    """Tables of the warehouse that may be a spine, by full name: those of labels, and of feature groups in all their versions."""
+    labels = (label.table for label in catalogue.LABELS)
+    return {table.full_name: table for table in (*labels, *(group.table for group in catalogue.versions()))}
+
+
+def of_table(settings: Settings, name: str) -> pa.Table:
+    """Of a label its rows, of a group's version whom and when it speaks of: customers and dates in this order.
+
+    Raises InputNotReadyError when nothing is stored.
+    """
+    table, keys = tables()[name], ", ".join(KEYS)
+    group = next((group for group in catalogue.versions() if group.table == table), None)
+    names = [column.name for column in table.columns]
+    rows = published.rows(settings, group, [], Asked()) if group else f"from {lake.relation(settings, table, names)}"
+    with lake.connect() as connection:
+        return connection.sql(f"from ({rows}) order by {keys}").to_arrow_table()
 
 
 def last_whole_day(at: datetime, mapping: SourceMapping) -> date:
@@ -74,25 +102,41 @@ def _of_file(path: Path) -> pa.Table:
     import pyarrow.csv
     import pyarrow.parquet as pq
     from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
 
     if not path.exists():
-        raise UsageError(f"There is no spine [{path}]")
-    if path.is_dir():
-        return DeltaTable(path).to_pyarrow_table()
-    return pyarrow.csv.read_csv(path) if path.suffix == ".csv" else pq.read_table(path)
+        near = difflib.get_close_matches(str(path), tables(), n=3, cutoff=0.4)
+        raise UsageError(
+            f"There is no spine [{path}]; name a file, the folder of a Delta table, or a table of labels or features, such as {near}"
+        )
+    try:
+        if path.is_dir():
+            return DeltaTable(path).to_pyarrow_table()
+        return pyarrow.csv.read_csv(path) if path.suffix == ".csv" else pq.read_table(path)
+    except (DeltaError, pyarrow.ArrowException, OSError) as error:
+        kind = "Delta table" if path.is_dir() else "CSV file" if path.suffix == ".csv" else "Parquet file"
+        raise UsageError(
+            f"The spine [{path}] can't be read as a {kind}: {_first_line(error)}; give a .parquet or .csv file, or the folder of a Delta table"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _expect_columns(rows: pa.Table, reserved: Collection[str]) -> None:
-    import pyarrow as pa
-
     names = rows.column_names
     if CUSTOMER not in names or (DAY in names) == (INSTANT in names):
-        raise UsageError(f"A spine needs the column [{CUSTOMER}] and either [{DAY}] or [{INSTANT}]; this one has {names}")
-    if not pa.types.is_integer(rows.schema.field(CUSTOMER).type):
-        raise UsageError(f"The spine's [{CUSTOMER}] is [{rows.schema.field(CUSTOMER).type}]; it has to be the integer of core.customer")
-    taken_twice = sorted(set(names) & set(reserved))
+        raise UsageError(
+            f"A spine needs the column [{CUSTOMER}] and either [{DAY}] or [{INSTANT}]; this one has {names}; rename or add them"
+        )
+    added = {name.casefold() for name in reserved}
+    taken_twice = sorted(name for name in names if name.casefold() in added)
     if taken_twice:
-        raise UsageError(f"The spine has columns {taken_twice}, which the training set adds; rename them")
+        raise UsageError(f"The spine has columns {taken_twice}, which the training set adds (capitals make no difference); rename them")
+    alike = sorted(name for name, times in Counter(name.casefold() for name in names).items() if times > 1)
+    if alike:
+        raise UsageError(f"The spine has columns that are called alike: {alike} (capitals make no difference); rename or drop them")
 
 
 def _expect_no_nulls(rows: pa.Table) -> None:
@@ -100,8 +144,18 @@ def _expect_no_nulls(rows: pa.Table) -> None:
         empty = [position for position, value in enumerate(rows.column(name).is_null().to_pylist()) if value]
         if empty:
             raise UsageError(
-                f"The spine has no [{name}] in [{len(empty)}] of [{rows.num_rows}] rows, such as {empty[:SHOWN]} (counted from 0)"
+                f"The spine has no [{name}] in [{len(empty)}] of [{rows.num_rows}] rows, such as {empty[:SHOWN]} (counted from 0); "
+                "drop these rows, or say whom and when they are about"
             )
+
+
+def _expect_keys(rows: pa.Table) -> None:
+    """Looked at after the nulls: whole numbers of which one is missing are floating ones to pandas."""
+    import pyarrow as pa
+
+    kind = rows.schema.field(CUSTOMER).type
+    if not pa.types.is_integer(kind):
+        raise UsageError(f"The spine's [{CUSTOMER}] is [{kind}]; it has to be the integer of core.customer, so cast it, such as to int64")
 
 
 def _days(rows: pa.Table, mapping: SourceMapping) -> pa.DictionaryArray:
@@ -110,12 +164,15 @@ def _days(rows: pa.Table, mapping: SourceMapping) -> pa.DictionaryArray:
     if DAY in rows.column_names:
         kind = rows.schema.field(DAY).type
         if not pa.types.is_date(kind):
-            raise UsageError(f"The spine's [{DAY}] is [{kind}]; a business date is a date, an instant belongs in a column [{INSTANT}]")
+            raise UsageError(
+                f"The spine's [{DAY}] is [{kind}]; a business date is a date: cast it, or call a column of instants [{INSTANT}]"
+            )
         return _encoded(rows.column(DAY).cast(pa.date32()))
     kind = rows.schema.field(INSTANT).type
     if not pa.types.is_timestamp(kind) or kind.tz is None:
         raise UsageError(
-            f"The spine's [{INSTANT}] is [{kind}], without a zone; give instants, such as .dt.tz_localize('{mapping.time_zone}')"
+            f"The spine's [{INSTANT}] is [{kind}], without a zone, so that it could be any of twenty-four hours; give instants, such as by "
+            f".dt.tz_localize('{mapping.time_zone}') in pandas"
         )
     # Microseconds, so that pandas' nanoseconds become datetimes too.
     instants = _encoded(rows.column(INSTANT).cast(pa.timestamp("us", tz="UTC"), safe=False))

@@ -9,18 +9,18 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from features import catalogue
 from jobs import tables
 from jobs.build.wide import KEYS
-from jobs.errors import DataRejectedError, InputNotReadyError, UsageError
-from jobs.serving import computed, lake, published
+from jobs.errors import DataRejectedError, InputNotReadyError
+from jobs.serving import computed, lake, published, receipts
 from jobs.serving.drawn import Drawn
 from jobs.serving.published import Asked
+from jobs.serving.receipts import Receipt, digest
 from jobs.serving.spines import CUSTOMER, SHOWN, Spine
 
 if TYPE_CHECKING:
@@ -32,29 +32,7 @@ if TYPE_CHECKING:
     from features.spec import FeatureGroup
 
 FEATURES_OF = "features_of"
-FOLDER = "training_sets"
-SPINE_FILE, COMPUTED_FILE = "spine.parquet", "computed.parquet"
 COMPUTED = "computed_rows"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """What a training set was drawn from. `versions` of tables are evidence only: VACUUM removes old ones, revisions stay.
-
-    computed: how many rows are of dates that are not stored.
-    """
-
-    receipt: str
-    known_at: str
-    purpose: str
-    features: tuple[str, ...]
-    max_age_days: int
-    spec_hashes: Mapping[str, str]
-    versions: Mapping[str, int]
-    rows: int
-    spine: str
-    result: str
-    computed: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +48,10 @@ class TrainingSet(Drawn):
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What is drawn: features by full name, of these groups. As is known now, what is not stored may be computed; a receipt's rows are `kept`."""
+    """What is drawn: features by full name, of these groups. As is known now, what is not stored may be computed.
+
+    Of a receipt the computed rows are `kept`, and `dates`: by date of the spine the stored one that was chosen; nearer ones may have come since.
+    """
 
     names: tuple[str, ...]
     groups: Sequence[FeatureGroup]
@@ -79,17 +60,15 @@ class Wish:
     known_at: datetime
     may_compute: bool
     kept: pa.Table | None = None
+    dates: Mapping[date, date] | None = None
 
 
 def draw(settings: Settings, spine: Spine, wish: Wish) -> TrainingSet:
     """|out| = |spine|, in its order. Raises InputNotReadyError for rows of dates that are neither stored nor can be computed.
 
-    A row's features are those stored for its as-of date, or for the newest date before it that is at most max_age_days older; else they are
-    computed for the date itself. A customer who was not open on that date gets nulls.
+    A row's features are those stored for its as-of date, or for the newest date before it that is at most max_age_days older (of those that
+    were stored at known_at); else they are computed for the date itself. A customer who was not open on that date gets nulls.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     seen = _seen(settings, spine, wish)
     rows = _numbered(spine, seen)
     unstored = {of for of, is_stored in seen.values() if not is_stored}
@@ -103,16 +82,20 @@ def draw(settings: Settings, spine: Spine, wish: Wish) -> TrainingSet:
             f" left join ({part}) as g{n} on g{n}.customer_key = spine.{CUSTOMER} and g{n}.as_of_date = spine.{FEATURES_OF}"
             for n, part in enumerate(parts)
         )
-        own = ", ".join(f'spine."{name}"' for name in spine.rows.column_names)
-        found = connection.sql(
-            f"select {own}, spine.{FEATURES_OF}, {', '.join(wish.names)} from spine{joins} order by spine.row__"
-        ).to_arrow_table()
+        found = connection.sql(f"select {', '.join(wish.names)} from spine{joins} order by spine.row__").to_arrow_table()
     if found.num_rows != spine.rows.num_rows:
         raise DataRejectedError(
             f"[{found.num_rows}] rows for a spine of [{spine.rows.num_rows}]: a feature table repeats a customer and date"
         )
-    computed_rows = pc.sum(pc.is_in(found.column(FEATURES_OF), pa.array(sorted(unstored), pa.date32()))).as_py() or 0
-    return TrainingSet(found, _receipt(settings, spine, wish, found, computed_rows), made)
+    beside = _beside(spine.rows.append_column(FEATURES_OF, rows.column(FEATURES_OF)), found)
+    return TrainingSet(beside, _receipt(settings, spine, wish, beside, seen), made)
+
+
+def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
+    """The columns of both: those that a spine carries along need not mean anything to DuckDB."""
+    for name in right.column_names:
+        left = left.append_column(right.schema.field(name), right.column(name))
+    return left
 
 
 def _parts(settings: Settings, stored: Collection[date], wish: Wish, made: pa.Table | None) -> list[str]:
@@ -147,26 +130,33 @@ def _seen(settings: Settings, spine: Spine, wish: Wish) -> dict[date, tuple[date
 
     Raises InputNotReadyError that says which rows can have none.
     """
-    stored = sorted(published.stored_dates(settings, wish.groups))
-    # What was computed then may have been stored since, but was not known of then.
-    kept_days = set() if wish.kept is None else set(wish.kept.column(KEYS[1]).unique().to_pylist())
-    seen, other = {}, []
-    for day in spine.days.dictionary.to_pylist():
-        position = bisect.bisect_right(stored, day) - 1
-        if day not in kept_days and position >= 0 and (day - stored[position]).days <= wish.max_age_days:
-            seen[day] = stored[position], True
-        else:
-            other.append(day)
+    stored = sorted(published.stored_dates(settings, wish.groups, as_known_at=None if wish.may_compute else wish.known_at))
+    chosen = {day: _chosen(day, stored, wish) for day in spine.days.dictionary.to_pylist()}
+    seen = {day: (of, True) for day, of in chosen.items() if of in stored}
+    other = [day for day in chosen if day not in seen]
     made = _makeable(settings, other, wish)
     if len(made) < len(other):
         _refuse(settings, spine, {*seen, *made}, stored, wish)
     return seen | {day: (day, False) for day in made}
 
 
+def _chosen(day: date, stored: Sequence[date], wish: Wish) -> date | None:
+    """The stored date that the day's features are of, None for computed ones; of a receipt as it was then, whatever has been stored since."""
+    if wish.dates is not None:
+        return wish.dates.get(day)
+    return _newest(stored, day, max_age_days=wish.max_age_days)
+
+
+def _newest(stored: Sequence[date], day: date, *, max_age_days: int) -> date | None:
+    """The newest of the dates (ascending) that is not after the day, if it is young enough."""
+    position = bisect.bisect_right(stored, day) - 1
+    return stored[position] if position >= 0 and (day - stored[position]).days <= max_age_days else None
+
+
 def _makeable(settings: Settings, days: Sequence[date], wish: Wish) -> set[date]:
     """Those of the days whose features are kept, or can be computed now."""
     if wish.kept is not None:
-        return set(days)
+        return {day for day in days if day not in (wish.dates or ())}
     span = computed.answered(settings) if days and wish.may_compute and computed.tells(wish.groups) else None
     return {day for day in days if span and span[0] <= day <= span[1]}
 
@@ -174,14 +164,22 @@ def _makeable(settings: Settings, days: Sequence[date], wish: Wish) -> set[date]
 def _refuse(settings: Settings, spine: Spine, known: Collection[date], stored: Sequence[date], wish: Wish) -> NoReturn:
     rows = [row for row, day in enumerate(spine.days.to_pylist()) if day not in known]
     beyond = sorted({str(day) for day in spine.days.to_pylist() if day not in known})
+    then = "" if wish.may_compute else f" at [{wish.known_at.isoformat()}]"
     because = (
         computed.told(settings, wish.groups)
         if wish.may_compute
         else "as known at a time only stored dates can be told: day tiles do not keep what they were"
     )
+    do = (
+        "Draw a new set"
+        if wish.dates is not None
+        else "Build them with `kequn features`"
+        if wish.may_compute
+        else "Name a later as_known_at"
+    )
     raise InputNotReadyError(
         f"[{len(rows)}] of [{len(spine.days)}] rows ask for dates without stored features, such as rows {rows[:SHOWN]} for "
-        f"{beyond[:SHOWN]}; stored are {_described(stored)}; {because}. Build them with `kequn features`, or take older ones with max_age_days"
+        f"{beyond[:SHOWN]}; stored{then} are {_described(stored)}; {because}. {do}, or take older ones with max_age_days"
     )
 
 
@@ -190,64 +188,34 @@ def _described(stored: Sequence[date]) -> str:
 
 
 def _numbered(spine: Spine, seen: Mapping[date, tuple[date, bool]]) -> pa.Table:
+    """Grain: row of the spine, in its order; the customer, the date that the features are of, the row's number."""
     import numpy as np
     import pyarrow as pa
 
     of = pa.array([seen[day][0] for day in spine.days.dictionary.to_pylist()], pa.date32()).take(spine.days.indices)
-    return spine.rows.append_column(FEATURES_OF, of).append_column("row__", pa.array(np.arange(len(spine.days))))
+    return pa.table({CUSTOMER: spine.rows.column(CUSTOMER), FEATURES_OF: of, "row__": np.arange(len(spine.days))})
 
 
-# --- receipts -----------------------------------------------------------------------------------------------------
+def _receipt(settings: Settings, spine: Spine, wish: Wish, found: pa.Table, seen: Mapping[date, tuple[date, bool]]) -> Receipt:
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-
-def digest(rows: pa.Table) -> str:
-    """Of the rows' values in their order, whatever their chunks and what lies under a null."""
-    found = hashlib.sha256(repr(rows.column_names).encode())
-    for column in rows.columns:
-        found.update(column.is_valid().to_numpy().tobytes())
-        present = column.drop_null()
-        values = present.to_numpy()
-        # Texts, decimals and lists are objects, whose bytes are addresses.
-        found.update(repr(present.to_pylist()).encode() if values.dtype.hasobject else values.tobytes())
-    return found.hexdigest()
-
-
-def _receipt(settings: Settings, spine: Spine, wish: Wish, found: pa.Table, computed_rows: int) -> Receipt:
     groups = wish.groups
+    unstored = pa.array(sorted(of for of, is_stored in seen.values() if not is_stored), pa.date32())
     told: dict[str, Any] = {
         "known_at": wish.known_at.astimezone(UTC).isoformat(), "purpose": wish.purpose, "features": wish.names, "max_age_days": wish.max_age_days,
         "spec_hashes": {group.table.full_name: catalogue.spec_hash(group) for group in groups}, "rows": found.num_rows, "spine": digest(spine.rows),
-        "result": digest(found), "computed": computed_rows,
+        "result": digest(found), "computed": pc.sum(pc.is_in(found.column(FEATURES_OF), unstored)).as_py() or 0,
     }  # fmt: skip
     number = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
     versions = {group.table.full_name: tables.version(settings, group.table) for group in groups}
-    return Receipt(receipt=number, versions=versions, **told)
+    chosen = {str(day): str(of) for day, (of, is_stored) in sorted(seen.items()) if is_stored}
+    return Receipt(receipt=number, versions=versions, features_of=chosen, **told)
 
 
-def keep(settings: Settings, spine: Spine, drawn: TrainingSet) -> Path:
-    """Put the receipt, its spine and what was computed into the deployment's folder; returns where."""
-    import pyarrow.parquet as pq
-
-    folder = settings.home / FOLDER / drawn.receipt.receipt
-    folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(spine.rows, folder / SPINE_FILE, compression="zstd")
-    if drawn.computed is not None:
-        pq.write_table(drawn.computed, folder / COMPUTED_FILE, compression="zstd")
-    (folder / "receipt.json").write_text(json.dumps(asdict(drawn.receipt), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    return folder
-
-
-def kept(settings: Settings, number: str) -> tuple[Receipt, pa.Table, pa.Table | None]:
-    """A receipt, its spine, and the rows that were computed for it. Raises UsageError for a number that there is none of."""
-    import pyarrow.parquet as pq
-
-    folder = settings.home / FOLDER / number
-    if not (folder / "receipt.json").is_file():
-        there = sorted(path.parent.name for path in (settings.home / FOLDER).glob("*/receipt.json"))
-        raise UsageError(f"There is no receipt [{number}] in [{settings.home / FOLDER}]; there are {there}")
-    told = json.loads((folder / "receipt.json").read_text(encoding="utf-8"))
-    made = pq.read_table(folder / COMPUTED_FILE) if (folder / COMPUTED_FILE).is_file() else None
-    return Receipt(**told | {"features": tuple(told["features"])}), pq.read_table(folder / SPINE_FILE), made
+def keep(settings: Settings, spine: Spine, drawn: TrainingSet) -> None:
+    """Leave the set's receipt in the deployment's folder. Raises ConfigurationError where that can't be written."""
+    receipts.keep(settings, drawn.receipt, spine.rows, drawn.computed)
 
 
 def drawn_again(settings: Settings, spine: Spine, wish: Wish, first: Receipt) -> TrainingSet:
@@ -267,4 +235,6 @@ def _expect_the_same(first: Receipt, again: Receipt) -> None:
         return
     meant = sorted(table for table, spec in first.spec_hashes.items() if again.spec_hashes.get(table) != spec)
     because = f"the meaning of {meant} has changed since" if meant else "rows of its dates were erased, trimmed or changed in place since"
-    raise DataRejectedError(f"Receipt [{first.receipt}] can't be drawn again: [{again.rows}] rows differ from what was drawn, as {because}")
+    raise DataRejectedError(
+        f"Receipt [{first.receipt}] can't be drawn again: its [{again.rows}] rows are not those that were drawn, as {because}; draw a new set"
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,13 +16,14 @@ from pyspark.sql import SparkSession
 
 from conf import settings as conf
 from conf.settings import Settings
+from expectations.contracts import core
 from expectations.contracts.types import Table
 from features import engine
 from jobs import ledger, tables
 from jobs.build import features_command
 from jobs.build.facts import Facts
 from jobs.context import now
-from jobs.errors import InputNotReadyError
+from jobs.errors import DataRejectedError, InputNotReadyError
 from jobs.serving import computed
 from jobs.store import FeatureStore
 from jobs.writes_commit import _schema
@@ -131,12 +134,43 @@ def test_rows_that_can_not_be_had_are_named(bank: Settings) -> None:
         store.training_set(asked, purpose="risk", features=FEATURES, as_known_at=now())
 
 
+def kept(settings: Settings) -> set[str]:
+    return {path.name for path in (settings.home / "training_sets").glob("*")}
+
+
+def test_a_sum_that_overflows_is_rejected(bank: Settings, tmp_path: Path) -> None:
+    """As the night is that builds the date, with the same words."""
+    shutil.copytree(bank.home, tmp_path / "bank")
+    settings = conf.load("ci", variables={"KEQUN_HOME": str(tmp_path / "bank")})
+    spine = pa.table(
+        {
+            "customer_key": FeatureStore(bank).read(EVE, purpose="risk", features=["tenure"]).arrow.column("customer_key")[:1],
+            "as_of_date": [EVE],
+        }
+    )
+    (plan,) = tables.log(bank, core.DEPOSIT_PLAN).to_pyarrow_table().slice(0, 1).to_pylist()  # type: ignore[union-attr]
+    owner = {
+        "customer_key": spine.column("customer_key")[0].as_py(),
+        "started_on": EARLY,
+        "closed_on": None,
+        "known_to": None,
+        "instalment_minor": 2**62,
+    }
+    schema = pa.schema(Schema.from_json(_schema(core.DEPOSIT_PLAN).to_json()).to_arrow())
+    huge = pa.Table.from_pylist([plan | owner | {"plan_id": f"huge {nth}"} for nth in range(2)], schema)
+    write_deltalake(tables.location(settings, core.DEPOSIT_PLAN), huge, mode="append")
+    with pytest.raises(DataRejectedError, match=r"A sum does not fit 64 bits: .*; look for such amounts in the core tables") as error:
+        FeatureStore(settings).training_set(spine, purpose="risk", features=["deposits_recurring"])
+    assert error.value.exit_code == 20
+    assert kept(settings) == kept(bank)
+
+
 def test_what_was_computed_is_drawn_again_and_tiles_that_are_not_true_are_refused(spark: SparkSession, bank: Settings) -> None:
     """The last test: it touches the bank."""
-    from expectations.contracts import core
-
     store, spine = FeatureStore(bank), spine_of(bank, [EVE, EARLY, MID_MONTH, LATE])
     first = store.training_set(spine, purpose="credit", features=FEATURES)
+    # Of a date of which nobody is there nothing is kept.
+    nobody = store.training_set(pa.table({"customer_key": [-1, -1], "as_of_date": [DAY_AFTER, EARLY]}), purpose="credit", features=FEATURES)
     context = context_of(spark, bank, "late", LATE)
     late = tables.current(tables.read(context, core.TRANSACTION), core.TRANSACTION).where(f"business_date = date '{MID_MONTH}'").limit(1)
     fields = [
@@ -144,6 +178,7 @@ def test_what_was_computed_is_drawn_again_and_tiles_that_are_not_true_are_refuse
         "amount_base_minor + 1 as amount_base_minor",
     ]
     tables.merge_intervals(context, core.TRANSACTION, late.selectExpr(*fields, f"timestamp '{LATE}' as known_from"))
-    assert store.draw_again(first.receipt.receipt).arrow.equals(first.arrow)
+    for one in (first, nobody):
+        assert store.draw_again(one.receipt.receipt).arrow.equals(one.arrow)
     with pytest.raises(InputNotReadyError, match=r"day tiles answer for dates from \[2024-01-31\] to \[2024-02-14\]"):
         store.training_set(spine, purpose="credit", features=FEATURES)

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import hypothesis
+import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
@@ -17,7 +18,9 @@ from hypothesis import strategies as st
 
 from conf import settings as conf
 from conf.settings import Settings
-from jobs.errors import InputNotReadyError, UsageError
+from features.arithmetic import LARGEST, bounded
+from jobs.errors import ConfigurationError, DataRejectedError, InputNotReadyError, InvariantError, UsageError
+from jobs.serving import lake
 from jobs.store import FeatureStore
 from tests.fixtures.published import DAYS, DECEMBER, JANUARY, KYC, NIGHT, NOVEMBER, REGION, RHYTHM, TENURE, known, publish
 
@@ -118,6 +121,7 @@ def test_a_group_stands_for_what_the_purpose_permits(store: FeatureStore) -> Non
     ("asked", "said"),
     [
         ({"features": [KYC]}, r"Features \['tenure__kyc_risk'\] may not be read for \[marketing\]; they permit \[\('risk', 'service'\)\]"),
+        ({"features": ["rythm"]}, r"nearest: \{'rythm': \['rhythm'"),
         ({"features": ["rhythm__nite_share_90d"]}, r"nearest: \{'rhythm__nite_share_90d': \['rhythm__night_share_90d'"),
         ({"purpose": "curiosity"}, r"\[curiosity\] is no purpose .* there are \['marketing', 'credit', 'service', 'risk'\]"),
         ({"as_known_at": datetime(2026, 2, 1)}, r"as_known_at \[2026-02-01 00:00:00\] has no zone"),
@@ -153,12 +157,34 @@ def test_rows_come_in_every_form(store: FeatureStore, tmp_path: Path) -> None:
     assert DeltaTable(tmp_path / "rows").to_pyarrow_table().to_pylist() == rows.arrow.to_pylist()
 
 
+@pytest.mark.parametrize(
+    ("sql", "kind", "said"),
+    [
+        ("select cast(sum(x) as bigint) from (values (9e18::bigint), (9e18::bigint)) t(x)", DataRejectedError, "A sum does not fit 64 bits: Conversion Error"),
+        ("select x + x from (values (9e18::bigint)) t(x)", DataRejectedError, "A sum does not fit 64 bits: Out of Range Error: Overflow"),
+        ("select cast('a' as bigint)", ConfigurationError, "An expression of features/ fails on these facts: Conversion Error"),
+        ("from read_parquet('nowhere.parquet')", InvariantError, r"A table lacks files that its log names, .*nowhere.parquet"),
+    ],
+)  # fmt: skip
+def test_what_fails_over_rows_is_of_the_kind_that_it_is_in_spark(sql: str, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=said), lake.connect() as connection:
+        connection.sql(sql).fetchall()
+    with pytest.raises(DataRejectedError, match=r"A sum does not fit 64 bits: Column \[v\] of a day tile"), lake.connect():
+        bounded(np.array([LARGEST + 1]), "v")
+
+
 def test_it_needs_no_java(store: FeatureStore, settings: Settings) -> None:
-    program = f"from jobs.store import FeatureStore; print(len(FeatureStore().read('{DECEMBER}', purpose='risk', features=['{NIGHT}'])))"
+    ask = f"purpose='risk', features=['{NIGHT}']"
+    program = (
+        "from jobs.store import FeatureStore; import pyarrow as pa; from datetime import date; store = FeatureStore(); "
+        f"spine = pa.table({{'customer_key': [1], 'as_of_date': [date.fromisoformat('{DECEMBER}')]}}); drawn = store.training_set(spine, {ask}); "
+        f"print(len(store.read('{DECEMBER}', {ask})), len(store.history(1, {ask})), len(store.stats('{NIGHT}', purpose='risk')), "
+        "len(drawn), len(store.draw_again(drawn.receipt.receipt)))"
+    )
     environment = {"KEQUN_HOME": str(settings.home), "KEQUN_ENV": "ci", "PATH": "", "JAVA_HOME": str(settings.home / "no-java")}
     root = Path(__file__).parents[2]
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, cwd=root)
-    assert said.stdout.split() == ["2"]
+    assert said.stdout.split() == ["2", "3", "3", "1", "1"]
 
 
 # --- against the twin -----------------------------------------------------------------------------------------------

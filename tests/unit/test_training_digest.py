@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from jobs.serving.training import digest
+from jobs.serving.receipts import digest
 
 ROWS = {
     "customer_key": pa.array([1, 2, 3]), "as_of_date": pa.array([date(2026, 1, day) for day in (1, 2, 3)]),
