@@ -17,7 +17,7 @@ from jobs.context import JobReport
 from jobs.errors import GateError
 from jobs.models import boosting, gate, pictures, training, used
 from jobs.models.catalogue import MODELS, model
-from jobs.training_set import KEYS, digest_of, draw, expect_enough
+from jobs.training_set import KEYS, digest_of, draw, expect_enough, keep
 
 if TYPE_CHECKING:
     import argparse
@@ -132,14 +132,14 @@ def _fitted(context: JobContext, material: Material) -> tuple[Scorer, pd.DataFra
 
 
 def _facts(context: JobContext, material: Material) -> dict[str, Any]:
-    """features.json: what the model must be fed, and the evidence of what it was fed with."""
+    """features.json: what the model must be fed, and the evidence of what it was fed with: training_set is the number of its receipt."""
     from jobs.build.wide import known_at
 
     inputs = (used.label_of(material.model).table, *used.tables(material.features))
     return {
         "model": material.model.name, "purpose": material.model.purpose, "label": material.model.label, **used.facts(material.features),
         "known_at": known_at(context, material.features, material.snapshots.dates).isoformat(), "receipt": material.receipt, "snapshots": material.snapshots.as_text(),
-        "delta_versions": {table.full_name: tables.version(context.settings, table) for table in inputs},
+        "training_set": keep(context, material), "delta_versions": {table.full_name: tables.version(context.settings, table) for table in inputs},
     }  # fmt: skip
 
 

@@ -178,6 +178,28 @@ def _counted(frame: DataFrame) -> tuple[dict[str, dict[str, int]], tuple[trackin
     return counts, data_sets
 
 
+def keep(context: JobContext, material: Material) -> str:
+    """Leave a receipt from which FeatureStore.draw_again gives the set again: customers, dates, outcomes and splits, with the features as stored.
+
+    Returns its number, the same for the same set. Raises DataRejectedError, ConfigurationError where it can't be written.
+    """
+    from conf import sources
+    from features.catalogue import groups_of
+    from jobs.build.wide import known_at
+    from jobs.serving import spines, training
+
+    names = tuple(sorted({*material.features, material.model.baseline}))
+    rows = material.frame.select(*KEYS, ACTUAL, UNSEEN, SPLIT).toArrow().sort_by([(key, "ascending") for key in KEYS])
+    spine = spines.taken(rows, sources.load(context.settings.source.mapping), reserved={*names, training.FEATURES_OF})
+    wish = training.Wish(
+        names=names, groups=groups_of(names), purpose=material.model.purpose, max_age_days=0,
+        known_at=known_at(context, names, material.snapshots.dates), may_compute=False,
+    )  # fmt: skip
+    drawn = training.draw(context.settings, spine, wish)
+    training.keep(context.settings, spine, drawn)
+    return drawn.receipt.receipt
+
+
 def expect_enough(material: Material, *, least: int) -> None:
     """Raises GateError with the counts: too few positives to train, or a split in which everything is the same."""
     wanted, counts = material.model, material.counts

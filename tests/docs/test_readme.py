@@ -24,6 +24,9 @@ RUN_BY = {
     ),
     "make demo SOURCE=berka DATA=../shared/data/berka": "tests/e2e/test_demo.py: test_berka_by_the_same_dags",
     "make help": "test_help_lists_every_target",
+    ".venv/bin/kequn training-set --spine features.label_churn_inactive_90d --features models:/churn@champion --purpose marketing --out churn.parquet": (
+        "tests/integration/test_train_and_score.py: test_a_set_is_drawn_with_the_features_of_a_model"
+    ),
     ".venv/bin/kequn features search login": "test_the_catalogue_can_be_looked_through",
     ".venv/bin/kequn features show channels__login_gap_days": "test_the_catalogue_can_be_looked_through",
 }

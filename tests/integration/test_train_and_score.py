@@ -18,6 +18,7 @@ from conf import settings as conf
 from conf.settings import Settings
 from features import catalogue
 from features.spec import FeatureGroup
+from jobs import __main__ as kequn
 from jobs import score, tables, tracking, train
 from jobs.context import JobContext, Request, new_run_id, now
 from jobs.errors import ConfigurationError, GateError, UsageError
@@ -25,6 +26,7 @@ from jobs.models import boosting, used
 from jobs.models.catalogue import CHURN as CHURN_MODEL
 from jobs.models.catalogue import VALUE as VALUE_MODEL
 from jobs.models.catalogue import Model
+from jobs.store import FeatureStore
 from jobs.training_set import draw
 from tests.fixtures.declared import declare
 
@@ -32,6 +34,10 @@ CUSTOMERS = 500
 # The groups that hold the planted features, the plain rules and who is eligible: the others would only take time.
 GROUPS = ("tenure", "dormancy", "value", "activity")
 GONE, NEW = 2, 3
+README = (
+    ".venv/bin/kequn training-set --spine features.label_churn_inactive_90d --features models:/churn@champion --purpose marketing "
+    "--out churn.parquet"
+)
 CHURN, VALUE = replace(CHURN_MODEL, groups=GROUPS), replace(VALUE_MODEL, groups=GROUPS)
 # 12 month-ends to train and calibrate, and the test at the end of the year after the last of them
 MONTHS = [*(date(2023, month, 1) - timedelta(days=1) for month in range(2, 13)), date(2023, 12, 31), date(2024, 12, 31)]
@@ -145,6 +151,35 @@ def test_features_json_tells_when_the_features_were_known_not_when_the_model_was
     assert opened is not None
     (planted,) = set(opened.to_pyarrow_dataset().to_table(columns=["known_at"]).column("known_at").to_pylist())  # all groups, in one run
     assert tracking.load(home, tracking.champion(home, "churn")).facts["known_at"] == planted.isoformat()
+
+
+def test_the_set_that_a_model_was_trained_on_is_drawn_again(churn: dict, home: Settings, context_of: Callable[..., JobContext]) -> None:
+    facts = tracking.load(home, tracking.champion(home, "churn")).facts
+    again = FeatureStore(home).draw_again(facts["training_set"]).pandas()
+    assert len(again) == sum(found["rows"] for found in churn["counts"].values())
+    material = draw(context_of("train", "churn"), CHURN)
+    for split in churn["counts"]:
+        fed = material.pandas(split)
+        found = again[again["split"] == split].sort_values(["customer_key", "as_of_date"], ignore_index=True)
+        pd.testing.assert_frame_equal(found[list(fed.columns)].astype(fed.dtypes), fed)
+    material.release()
+
+
+def test_a_set_is_drawn_with_the_features_of_a_model(
+    churn: dict, home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KEQUN_HOME", str(home.home))
+    monkeypatch.chdir(tmp_path)
+    assert kequn.main(README.split()[1:]) == 0
+    names = tracking.load(home, tracking.champion(home, "churn")).features
+    written = pd.read_parquet("churn.parquet")
+    assert (len(written), set(names) <= set(written.columns)) == (len(MONTHS) * CUSTOMERS, True)
+    Path("churn.parquet").unlink()
+    capsys.readouterr()
+    assert kequn.main(README.replace("/churn@", "/chrn@").split()[1:]) == 50
+    assert "No model [models:/chrn@champion]" in (said := capsys.readouterr().err)
+    assert "nearest of the registered are ['churn'" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_repeated_training_is_the_same_version(churn: dict, context_of: Callable[..., JobContext]) -> None:
