@@ -5,7 +5,6 @@ Every run that writes gets a warehouse of its own, made of hard links: files of 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -17,11 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from benchmarks.contest import Ran
+from benchmarks.processes import watched
 from conf import settings as conf
 from conf.settings import Settings
 from jobs import session
@@ -85,13 +84,14 @@ class Home:
 
     def command(self, words: str) -> Ran:
         """Run a command of the product as a process of its own. Raises CalledProcessError, with what it said."""
-        began = time.perf_counter()
-        told = subprocess.run(
-            [sys.executable, "-m", "jobs", *words.split()], env=self._environment, check=True, text=True, stdout=subprocess.PIPE
-        ).stdout.splitlines()
-        seconds = time.perf_counter() - began
-        report: dict[str, Any] = json.loads(told[-1]) if told and told[-1].startswith("{") else {}
-        return Ran(seconds=seconds, peak_mb=report.get("peak_mb", 0))
+        line, began = [sys.executable, "-m", "jobs", *words.split()], time.perf_counter()
+        with subprocess.Popen(line, env=self._environment, text=True, stdout=subprocess.PIPE) as process, watched(process.pid) as seen:
+            told, _ = process.communicate()
+            seconds = time.perf_counter() - began
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, line, told)
+        peak_mb, read = seen()
+        return Ran(seconds=seconds, peak_mb=peak_mb, bytes_read=read)
 
     @property
     def _environment(self) -> dict[str, str]:

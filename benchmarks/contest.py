@@ -9,18 +9,19 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pyspark.sql import SparkSession
 
-from jobs import runner
+from benchmarks.peers import sessions
+from benchmarks.processes import bytes_read, forget_peaks, peak_mb, tree
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("pyspark", "delta-spark", "duckdb", "pyarrow", "numpy")
@@ -28,12 +29,15 @@ PACKAGES = ("pyspark", "delta-spark", "duckdb", "pyarrow", "numpy")
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """What one run took; a program of its own tells it, for all others the clock of this process does."""
+    """What one run took; a program of its own tells it, for all others the clock of this process does.
+
+    peak_mb, bytes_read: of all processes of the side, as benchmarks.processes has them. bytes_shuffled: None where that can't be told.
+    """
 
     seconds: float
     peak_mb: int
-    bytes_read: int = 0
-    bytes_shuffled: int = 0
+    bytes_read: int
+    bytes_shuffled: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +52,8 @@ class Answer:
 class Side:
     """One way. `prepare` and `answer` are not timed; what `prepare` returns is given to both others.
 
-    times: how many times the work the figure stands for, where a part of it is run (ten nights of a year). is_without_jvm: the
-    memory of this process alone counts, not that of a session which others use.
+    times: how many times the work the figure stands for, where a part of it is run (ten nights of a year). is_without_jvm: this
+    process alone counts, not the session which others use.
     """
 
     name: str
@@ -87,17 +91,28 @@ def held(contest: Contest, spark: SparkSession | None, *, runs: int) -> dict[str
             answers[side.name] = side.answer(state)
             if nth:
                 taken[side.name].append(ran)
-    ours, other = (_median(taken[side.name]) * side.times for side in (contest.ours, contest.other))
+    ours, other = (statistics.median(one.seconds for one in taken[side.name]) * side.times for side in (contest.ours, contest.other))
     mine, met = answers[contest.ours.name], ours / other <= contest.target
-    last = taken[contest.ours.name][-1]
     return {
         "name": contest.name, "question": contest.question, "ours": contest.ours.name, "ours_s": round(ours, 3),
         "other": contest.other.name, "other_s": round(other, 3), "ratio": round(ours / other, 3), "target": contest.target,
         "met": met, "why": "" if met else contest.why, "equal": mine == answers[contest.other.name], "differing": _differing(answers), "rows": mine.rows, "runs": runs,
-        "peak_mb": max(one.peak_mb for one in taken[contest.ours.name]), "bytes_read": last.bytes_read, "bytes_shuffled": last.bytes_shuffled,
-        "other_bytes_read": taken[contest.other.name][-1].bytes_read, "other_bytes_shuffled": taken[contest.other.name][-1].bytes_shuffled,
-        "versions": versions(), "note": contest.note, **contest.more(),
+        **_sizes(taken[contest.ours.name]), **{f"other_{name}": size for name, size in _sizes(taken[contest.other.name]).items()},
+        **measured_at(), "versions": versions(), "note": contest.note, **contest.more(),
     }  # fmt: skip
+
+
+def _sizes(taken: list[Ran]) -> dict[str, int | None]:
+    """Peak memory of all runs, bytes of the last. Raises ValueError for a 0: nothing runs without memory, or without reading."""
+    last, peak = taken[-1], max(one.peak_mb for one in taken)
+    if not peak or not last.bytes_read:
+        raise ValueError(f"[{peak}] MiB of memory and [{last.bytes_read}] bytes read were not measured; processes are measured by /proc")
+    return {"peak_mb": peak, "bytes_read": last.bytes_read, "bytes_shuffled": last.bytes_shuffled}
+
+
+def verdict(entry: Mapping[str, Any]) -> str:
+    said = f"{entry['ratio']} of {entry['target']}" if entry["equal"] else f"the answers DIFFER: {entry['differing']}"
+    return f"{entry['name']}: {entry['ours_s']} s / {entry['other_s']} s = {said}"
 
 
 def _differing(answers: Mapping[str, Answer]) -> dict[str, str]:
@@ -105,48 +120,37 @@ def _differing(answers: Mapping[str, Answer]) -> dict[str, str]:
     return {name: f"{one.rows} rows, {one.checksum}" for name, one in answers.items()} if len(set(answers.values())) > 1 else {}
 
 
-def _median(taken: list[Ran]) -> float:
-    return statistics.median(one.seconds for one in taken)
-
-
 def _timed(side: Side, state: Any, spark: SparkSession | None) -> Ran:
-    _forget_peaks()
-    before = _bytes(spark)
+    used = None if side.is_without_jvm else spark
+    if used:
+        sessions.settle(used)
+    forget_peaks(_processes(used))
+    shuffled, read = _shuffled(used), bytes_read(_processes(used))
     began = time.perf_counter()
     told = side.run(state)
     seconds = time.perf_counter() - began
     if told is not None:
         return told
-    read, shuffled = (after - earlier for after, earlier in zip(_bytes(spark), before, strict=True))
     return Ran(
-        seconds=seconds,
-        peak_mb=_own_peak_mb() if side.is_without_jvm else runner.peak_memory_mb(),
-        bytes_read=read,
-        bytes_shuffled=shuffled,
-    )
+        seconds=seconds, peak_mb=peak_mb(_processes(used)), bytes_read=bytes_read(_processes(used)) - read,
+        bytes_shuffled=_shuffled(used) - shuffled if used else None,
+    )  # fmt: skip
 
 
-def _own_peak_mb() -> int:
-    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) // 1024
+def _processes(spark: SparkSession | None) -> list[int]:
+    """Of a session its JVM too, with the workers of that. Other engines are children of this process as well, and not among them."""
+    gateway = spark.sparkContext._gateway if spark else None  # noqa: SLF001 the only way to the process
+    return [os.getpid(), *(tree(gateway.proc.pid) if gateway else [])]
 
 
-def _forget_peaks() -> None:
-    """Peak memory counts from here on, for this process and its children."""
-    for process in ("self", *(child.pid for child in psutil.Process().children(recursive=True))):
-        with suppress(OSError):
-            Path(f"/proc/{process}/clear_refs").write_text("5", encoding="utf-8")
+def _shuffled(spark: SparkSession | None) -> int:
+    return sessions.shuffled(spark) if spark else 0
 
 
-def _bytes(spark: SparkSession | None) -> tuple[int, int]:
-    """Bytes read by all tasks so far, and bytes that went through shuffles."""
-    if spark is None:
-        return 0, 0
-    bus = spark.sparkContext._jsc.sc()  # noqa: SLF001 no other door
-    bus.listenerBus().waitUntilEmpty()
-    executors = bus.statusStore().executorList(False)
-    found = [executors.apply(nth) for nth in range(executors.length())]
-    return sum(one.totalInputBytes() for one in found), sum(one.totalShuffleWrite() for one in found)
+def measured_at() -> dict[str, str]:
+    """The commit, told as dirty where files differ from it, and the date."""
+    told = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=RESULTS.parent, check=True, text=True, stdout=subprocess.PIPE)
+    return {"commit": told.stdout.strip(), "measured_on": datetime.now(UTC).date().isoformat()}
 
 
 def versions() -> dict[str, str]:

@@ -17,11 +17,12 @@ from jobs.context import JobContext
 
 @dataclass(frozen=True)
 class Ground:
-    """A scale, a session, and a folder for what contests write."""
+    """A scale, a session, and a folder for what contests write. root: where what is made once is kept."""
 
     scale: Scale
     spark: SparkSession
     folder: Path
+    root: Path = bank.ROOT
 
     @cached_property
     def bank(self) -> Home:
@@ -31,7 +32,7 @@ class Ground:
     @cached_property
     def transactions(self) -> Home:
         """Made-up transactions and their tiles, nothing else."""
-        return made_up.with_transactions(self.scale, self.empty().context(self.spark, NIGHT))
+        return made_up.with_transactions(self.scale, self.empty().context(self.spark, NIGHT), self.root)
 
     def fresh(self) -> Path:
         """A folder that does not exist yet."""

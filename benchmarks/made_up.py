@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from pyspark.sql import functions as F
 
@@ -34,12 +35,12 @@ _VALUES = {
 }  # fmt: skip
 
 
-def with_transactions(scale: Scale, context: JobContext) -> Home:
+def with_transactions(scale: Scale, context: JobContext, root: Path = ROOT) -> Home:
     """A home that holds `scale.transactions` of the last DAYS days up to NIGHT, and the day tiles up to EVE that a year's windows see; nothing else.
 
-    Made once per scale.
+    Made once per scale, below `root`.
     """
-    home = Home(scale, ROOT / scale.name / "made_up")
+    home = Home(scale, root / scale.name / "made_up")
     mark = home.path / "made"
     if not mark.exists():
         print(f"preparing: {scale.transactions:,} transactions, and their day tiles", flush=True)

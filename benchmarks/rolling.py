@@ -19,6 +19,7 @@ from benchmarks.peer import Peer
 from features import measures, tiles, windows
 from features.spec import Kind, Source, TileColumn, Wanted
 
+BUTTERFREE = "butterfree"
 WINDOWS = (7, 30, 90)
 DATES = [NIGHT - timedelta(days=back) for back in reversed(range(181))]
 VALUES = ("out", "in", "purchases", "cash")
@@ -77,7 +78,7 @@ def _ours(given: Events) -> Answer:
 def against_butterfree(ground: Ground, closing: ExitStack) -> Contest:
     given = events(ground)
     words = (str(given.folder), ground.scale.memory, str(DATES[0]), str(DATES[-1]), *map(str, WINDOWS))
-    peer = Peer("butterfree", "butterfree_windows.py", *words)
+    peer = Peer(BUTTERFREE, "butterfree_windows.py", *words)
     closing.callback(peer.close)
     customers = ground.scale.rolling_customers
     return Contest(

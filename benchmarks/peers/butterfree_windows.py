@@ -1,7 +1,7 @@
 """Butterfree's rolling windows over events, for every customer and day; runs in Butterfree's own environment (`make bench-peers`).
 
 argv: folder, memory of the JVM, first and last as-of date, window sizes in days. The folder holds events.parquet (customer_key, ts, values). For each line on stdin one
-pass; its seconds as JSON on stdout. The rows of the first go to the folder's butterfree.parquet, with the as-of date that a window's end stands for.
+pass; its seconds and what was shuffled as JSON on stdout. The rows of the first go to the folder's butterfree.parquet, with the as-of date that a window's end stands for.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
+import sessions
 from butterfree.clients import SparkClient
 from butterfree.constants import DataType
 from butterfree.transform.aggregated_feature_set import AggregatedFeatureSet
@@ -47,13 +48,15 @@ def main() -> None:
             keys=[KeyFeature(name="customer_key", description="customer", dtype=DataType.BIGINT)],
             timestamp=TimestampFeature(from_column="ts"), deduplicate_rows=False,  # a row that says what the one before says is a row
         ).with_windows(definitions=windows)  # fmt: skip
-        began = time.perf_counter()
+        before, began = sessions.shuffled(spark), time.perf_counter()
         # A window ends at midnight after the as-of date. Construction ends with a count of what it cached.
         rows = made.construct(events, client, start_date=str(first + timedelta(days=1)), end_date=str(last + timedelta(days=1)))
-        told = json.dumps({"seconds": time.perf_counter() - began})
+        seconds = time.perf_counter() - began
+        told = json.dumps({"seconds": seconds, "bytes_shuffled": sessions.shuffled(spark) - before})
         if not (folder / "butterfree.parquet").exists():
             rows.withColumn("as_of_date", F.date_sub(F.to_date("timestamp"), 1)).write.parquet(str(folder / "butterfree.parquet"))
         spark.catalog.clearCache()
+        sessions.settle(spark)
         print(told, flush=True)
 
 

@@ -1,7 +1,7 @@
 """Feast's historical retrieval over exported feature rows; runs in Feast's own environment (`make bench-peers`).
 
-argv: folder, engine (spark or duckdb), memory of a JVM. The folder holds labels.parquet (keys, event_timestamp) and one <view>.parquet per
-view (keys, event_timestamp, created, features); keys are customer_key and, in some, date_key. For each line on stdin one retrieval; its seconds as JSON on stdout. The rows of the
+argv: folder, engine (spark or duckdb), confs of a Spark session as JSON. The folder holds labels.parquet (keys, event_timestamp) and one <view>.parquet per
+view (keys, event_timestamp, created, features); keys are customer_key and, in some, date_key. For each line on stdin one retrieval; its seconds (and what Spark shuffled) as JSON on stdout. The rows of the
 first go to the folder's feast.parquet.
 """
 
@@ -16,13 +16,11 @@ from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
+import sessions
 
 VIEWS = "f_"
-SPARK = {
-    "spark.master": "local[2]", "spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4",
-    "spark.sql.execution.arrow.pyspark.enabled": "true", "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "spark.log.level": "ERROR",
-    "spark.driver.host": "127.0.0.1", "spark.ui.showConsoleProgress": "false",
-}  # fmt: skip
+# Of a date without stored rows those of the date before are taken; a row counts from the end of its date.
+MAX_AGE = timedelta(days=2)
 
 
 def store(folder: Path, engine: str) -> tuple[Any, list[str]]:
@@ -46,35 +44,40 @@ def store(folder: Path, engine: str) -> tuple[Any, list[str]]:
         of = {"timestamp_field": "event_timestamp", "created_timestamp_column": "created", "name": f"{path.stem}_source"}
         source = Source(path=str(path), file_format="parquet", **of) if engine == "spark" else Source(path=str(path), **of)
         schema = [*(Field(name=name, dtype=types.Int64) for name in keys), *(Field(name=name, dtype=types.Float64) for name in names)]
-        views.append(FeatureView(name=path.stem, entities=entities, ttl=timedelta(days=1), schema=schema, source=source))
+        views.append(FeatureView(name=path.stem, entities=entities, ttl=MAX_AGE, schema=schema, source=source))
     made = FeatureStore(config=config)
     made.apply([*entities, *views])
     return made, [f"{view.name}:{field.name}" for view in views for field in view.features]
 
 
 def main() -> None:
-    folder, engine, memory = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    folder, engine, confs = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    spark = None
     if engine == "spark":
         from pyspark.sql import SparkSession
 
-        builder = SparkSession.builder.config("spark.driver.memory", memory)
-        for name, value in SPARK.items():
+        builder = SparkSession.builder
+        for name, value in json.loads(confs).items():
             builder = builder.config(name, value)
-        builder.getOrCreate()
+        spark = builder.getOrCreate()
     feast, features = store(folder, engine)
     labels = pd.read_parquet(folder / "labels.parquet")
     labels["event_timestamp"] = pd.to_datetime(labels["event_timestamp"], utc=True)
     for _ in sys.stdin:
-        began = time.perf_counter()
+        before, began = sessions.shuffled(spark) if spark else 0, time.perf_counter()
         job = feast.get_historical_features(entity_df=labels, features=features)
         if engine == "spark":
             job.to_spark_df().write.format("noop").mode("overwrite").save()
         else:
             job.to_arrow()
-        told = json.dumps({"seconds": time.perf_counter() - began})
+        told: dict[str, Any] = {"seconds": time.perf_counter() - began}
+        if spark:
+            told["bytes_shuffled"] = sessions.shuffled(spark) - before
         if not (folder / "feast.parquet").exists():
             pq.write_table(job.to_arrow(), folder / "feast.parquet")
-        print(told, flush=True)
+        if spark:
+            sessions.settle(spark)
+        print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

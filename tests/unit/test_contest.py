@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from contextlib import ExitStack
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
-from benchmarks import bank, contest, contests
+from benchmarks import bank, contest, contests, processes
+from benchmarks.__main__ import hold_all
 from benchmarks.contest import Answer, Contest, Ran, Side
+from benchmarks.ground import Ground
 from benchmarks.phases import seconds_by_phase
+from jobs.errors import ConfigurationError
 
 FIELDS = {
     "name",
@@ -28,18 +37,41 @@ FIELDS = {
     "bytes_read",
     "bytes_shuffled",
 }
+SINCE_COMMITS_ARE_TOLD = {"commit", "measured_on", "other_peak_mb", "other_bytes_read", "other_bytes_shuffled"}
+TINY = bank.Scale(
+    name="tiny", customers=50, months=1, transactions=2_000, memory="1g", shuffle_partitions=2, labels=100, stored_customers=10, stored_dates=10,
+    rolling_customers=5,
+)  # fmt: skip
 
 
-def contest_of(log: list[str], *, theirs: str = "same", times: float = 1) -> Contest:
+def expect_whole(entry: dict[str, Any]) -> None:
+    """Nothing that could not be measured is told as 0."""
+    assert set(entry) >= FIELDS, entry["name"]
+    assert entry["equal"], entry["name"]
+    assert entry["met"] == (entry["ratio"] <= entry["target"]) or abs(entry["ratio"] - entry["target"]) < 0.001, entry["name"]
+    assert entry["met"] or entry["why"], f"[{entry['name']}] misses its target; say why, from the plan or a profile"
+    if "commit" in entry:
+        assert set(entry) >= SINCE_COMMITS_ARE_TOLD, entry["name"]
+        assert all(entry[name] > 0 for name in ("rows", "peak_mb", "other_peak_mb", "bytes_read", "other_bytes_read")), entry["name"]
+
+
+def contest_of(log: list[str], *, theirs: str = "same", times: float = 1, peak_mb: int = 7) -> Contest:
     seconds = {"ours": iter([9, 1, 2, 30]), "theirs": iter([9, 10, 40, 20])}
 
     def side(name: str, said: str, times: float = 1) -> Side:
         def run(state: str) -> Ran:
             log.append(f"{name} {state}")
-            return Ran(seconds=next(seconds[name]), peak_mb=7)
+            return Ran(seconds=next(seconds[name]), peak_mb=peak_mb, bytes_read=11)
 
         numbers = count()
-        return Side(name=name, prepare=lambda: next(numbers), run=run, answer=lambda _: Answer(rows=3, checksum=said), times=times)
+        return Side(
+            name=name,
+            prepare=lambda: next(numbers),
+            run=run,
+            answer=lambda _: Answer(rows=3, checksum=said),
+            times=times,
+            is_without_jvm=True,
+        )
 
     return Contest(name="C", question="?", target=0.15, ours=side("ours", "same"), other=side("theirs", theirs, times))
 
@@ -50,8 +82,10 @@ def test_sides_take_turns_and_medians_are_compared():
     # The first round warms up; then each begins in turn, each run on something prepared for it alone.
     assert log == ["theirs 0", "ours 0", "ours 1", "theirs 1", "theirs 2", "ours 2", "ours 3", "theirs 3"]
     assert (entry["ours_s"], entry["other_s"], entry["ratio"], entry["met"]) == (2, 20, 0.1, True)
-    assert (entry["equal"], entry["differing"], entry["rows"], entry["peak_mb"]) == (True, {}, 3, 7)
-    assert set(entry) >= FIELDS
+    assert (entry["equal"], entry["differing"], entry["rows"], entry["peak_mb"], entry["other_peak_mb"]) == (True, {}, 3, 7, 7)
+    # Of a program that does not tell what it shuffled that is not known, which is not nothing.
+    assert (entry["bytes_read"], entry["bytes_shuffled"]) == (11, None)
+    expect_whole(entry)
 
 
 def test_a_part_of_the_work_counts_for_the_whole_and_a_target_can_be_missed():
@@ -74,13 +108,59 @@ def test_results_are_kept_by_name(tmp_path: Path):
 
 @pytest.mark.parametrize("path", sorted(contest.RESULTS.glob("*.json")), ids=lambda path: path.stem)
 def test_recorded_results_are_whole(path: Path):
-    entries = json.loads(path.read_text(encoding="utf-8"))
     assert path.stem in bank.SCALES
-    for entry in entries:
-        assert set(entry) >= FIELDS, entry["name"]
-        assert entry["equal"], entry["name"]
-        assert entry["met"] == (entry["ratio"] <= entry["target"]) or abs(entry["ratio"] - entry["target"]) < 0.001, entry["name"]
-        assert entry["met"] or entry["why"], f"[{entry['name']}] misses its target; say why, from the plan or a profile"
+    for entry in json.loads(path.read_text(encoding="utf-8")):
+        expect_whole(entry)
+
+
+def test_what_was_not_measured_is_not_told_as_nothing():
+    with pytest.raises(ValueError, match="were not measured"):
+        contest.held(contest_of([], peak_mb=0), None, runs=3)
+
+
+def test_a_contest_that_fails_does_not_lose_the_others(spark: SparkSession, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    closed: list[str] = []
+    closing = ExitStack()
+
+    def broken() -> Contest:
+        closing.callback(closed.append, "the other engine")
+        raise ConfigurationError("the other engine ended")
+
+    made = {"broken": broken, "other": lambda: contest_of([], theirs="another"), "good": lambda: replace(contest_of([]), name="G")}
+    failed = hold_all(made, spark, closing, scale="small", runs=1, results=tmp_path)
+    assert failed == {
+        "broken": "failed: the other engine ended",
+        "other": "the answers differ: {'theirs': '3 rows, another', 'ours': '3 rows, same'}",
+    }
+    assert [entry["name"] for entry in json.loads((tmp_path / "small.json").read_text(encoding="utf-8"))] == ["C", "G"]
+    assert closed == ["the other engine"]
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_a_real_contest_from_end_to_end(spark: SparkSession, tmp_path: Path):
+    """DuckDB and a Spark join answer the same labels from the same tiles, of a bank of 50 customers."""
+    ground = Ground(TINY, spark, tmp_path, root=tmp_path)
+    entry = contest.held(contests.labels_from_tiles(ground, is_without_jvm=True), spark, runs=1)
+    expect_whole(entry | {"why": "too small to be fast"})
+    assert entry["rows"] > 50
+    # One side in this process alone; the other in the JVM too, through shuffles.
+    assert entry["bytes_shuffled"] is None
+    assert entry["other_bytes_shuffled"] > 0
+    assert entry["other_peak_mb"] > entry["peak_mb"]
+    # The tiles are files of some size, and nobody reads them ten times.
+    stored = sum(path.stat().st_size for path in (ground.transactions.path / "warehouse").rglob("tile_transaction/*/*.parquet"))
+    assert stored / 10 < entry["bytes_read"] < 10 * stored
+
+
+def test_memory_and_bytes_are_of_all_processes_that_one_starts(tmp_path: Path):
+    (tmp_path / "file").write_bytes(bytes(30_000_000))
+    child = f"import time; held = open({str(tmp_path / 'file')!r}, 'rb').read(); time.sleep(.5)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", parent]) as process, processes.watched(process.pid) as seen:
+        process.wait()
+    peak_mb, read = seen()
+    assert 30 < peak_mb < 200
+    assert 30_000_000 < read < 60_000_000
 
 
 def test_every_date_of_a_year_is_asked_and_some_are_tried():
