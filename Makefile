@@ -13,6 +13,7 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 SCALE ?= small
 ONLY ?=
+CURVES ?=
 PEERS := feast butterfree
 READY := $(VENV)/.ready
 DELTA := 4.4.0
@@ -54,8 +55,9 @@ fmt: $(READY) ## format
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 oracle: $(READY) ## the oracle tests with many examples, other ones each time, and their slow forms: hours
 	@HYPOTHESIS_PROFILE=many $(BIN)/python -m pytest -m "full or not full" --timeout 21600 tests/oracle $(PYTEST_ARGS)
-bench: $(READY) ## time the engine against others: SCALE=small, medium or full, ONLY="late rerun" for some; results in benchmarks/results
-	@$(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
+bench: $(READY) ## time the engine against others: SCALE=small, medium or full, ONLY="late rerun" for some, CURVES=1 for curves too (full has them); results in benchmarks/results
+	@failed=0; $(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) || failed=1; \
+	$(if $(or $(CURVES),$(if $(ONLY),,$(filter full,$(SCALE)))),$(BIN)/python -m benchmarks.curves || failed=1;) exit $$failed
 bench-peers: $(READY) ## the other engines that it is timed against, each in an environment of its own
 	@uv=$$(command -v uv || echo $(BIN)/uv); for peer in $(PEERS); do \
 	$(BIN)/python -m venv --clear .kequn/bench/peers/$$peer; \

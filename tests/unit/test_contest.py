@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from benchmarks import bank, contest, contests, processes
+from benchmarks import bank, contest, contests, curves, processes
 from benchmarks.__main__ import hold_all
 from benchmarks.contest import Answer, Contest, Ran, Side
 from benchmarks.ground import Ground
@@ -161,6 +161,14 @@ def test_memory_and_bytes_are_of_all_processes_that_one_starts(tmp_path: Path):
     peak_mb, read = seen()
     assert 30 < peak_mb < 200
     assert 30_000_000 < read < 60_000_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spread", "is_met"), [([10, 11, 10, 10.5, 11.5], 0.143, True), ([10, 11, 10, 10.5, 11.6], 0.152, False)]
+)
+def test_a_curve_is_flat_within_a_share_of_its_median(seconds: list[float], spread: float, is_met: bool):
+    found = curves.flatness([{"seconds": one} for one in seconds])
+    assert found == {"spread": spread, "target": 0.15, "met": is_met}
 
 
 def test_every_date_of_a_year_is_asked_and_some_are_tried():
