@@ -53,10 +53,11 @@ def _numbered(row: dict[str, Any]) -> dict[str, Any]:
 
 def without_what_comes_later(rows: Rows, random: Random, as_of: date) -> Rows:
     """As the bank knew it on the evening of the date."""
-    return {name: [seen for row in mine if (seen := _on(name, row, as_of))] for name, mine in rows.items()}
+    return {name: [seen for row in mine if (seen := as_known(name, row, as_of))] for name, mine in rows.items()}
 
 
-def _on(table: str, row: dict[str, Any], as_of: date) -> dict[str, Any] | None:
+def as_known(table: str, row: dict[str, Any], as_of: date) -> dict[str, Any] | None:
+    """The row as the bank knows it on the evening of the date; None before it does."""
     if table.endswith("_instalments"):
         is_paid = row["paid_on"] is not None and row["paid_on"] <= as_of
         known = row if is_paid else row | {"paid_on": None, "paid_minor": None}
