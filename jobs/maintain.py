@@ -129,10 +129,11 @@ def _run(context: JobContext) -> JobReport:
 
 def bytes_per_customer(context: JobContext) -> dict[str, int]:
     """What is kept of features, by table, over the customers there are: the budget that retention is chosen by. Empty without any."""
-    from features.catalogue import TILED
+    from features.catalogue import TILED, WINDOW_STATE
 
     customers = tables.current(tables.read_or_empty(context, core.CUSTOMER), core.CUSTOMER).count()
-    kept = {table.full_name: tables.size(context.settings, table) for table in (*(source.table for source in TILED), *feature_tables())}
+    made = (*(source.table for source in TILED), WINDOW_STATE, *feature_tables())
+    kept = {table.full_name: tables.size(context.settings, table) for table in made}
     return {name: round(size / customers) for name, size in kept.items() if size} if customers else {}
 
 

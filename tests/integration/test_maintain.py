@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from conf.settings import Settings
 from expectations.contracts.types import Column, Table, Write
+from features import catalogue
 from jobs import maintain, tables, upkeep
 from jobs.context import JobContext
 from jobs.errors import ConfigurationError
+from jobs.store import FeatureStore
+from tests.fixtures.bank import deliver
+from tests.fixtures.declared import declare
+from tests.fixtures.rebuilt import build
 
 Contexts = Callable[..., JobContext]
 
@@ -25,6 +32,24 @@ PUBLISHED = Table(
     layer="mart", name="published", title="t", title_zh="t", grain="id", key=("id",), write=Write.APPEND, change_feed=True, history_days=35,
     columns=(Column(name="id", type="int", description="id"),),
 )  # fmt: skip
+FEW = tuple(
+    replace(group, declared=tuple(feature for feature in group.declared if feature.name in {"out_sum", "aum_eod", "tenure_days"}))
+    for group in catalogue.GROUPS if group.name in {"activity", "balances", "tenure"}
+)  # fmt: skip
+GIVEN = {
+    "customers": "customer_key\n1\n2",
+    "accounts": "account_key\n1\n2",
+    "account_parties": "account_key | customer_key\n1 | 1\n2 | 2",
+    "products": "product_code | family | is_asset\nD01 | demand | true",
+    "transactions": """
+        transaction_id | customer_key | business_date | amount | direction
+        z              | 2            | 2025-12-20    | 5      | in
+        a              | 1            | 2025-12-26    | 10     | out
+        b              | 1            | 2025-12-27    | 20     | out
+        c              | 2            | 2026-01-31    | 30     | out
+    """,
+    "balances": "account_key | customer_key | business_date | balance\n1 | 1 | 2025-11-30 | 900\n1 | 1 | 2025-12-26 | 1000.5",
+}  # fmt: skip
 NOVEMBER, DECEMBER = (
     [(1, date(2025, 11, 30)), (2, date(2025, 12, 26))],
     [(3, date(2025, 12, 27)), (4, date(2025, 12, 31)), (5, date(2026, 1, 5))],
@@ -80,6 +105,33 @@ def test_past_daily_rows_go_month_ends_stay_and_a_rerun_finds_nothing(context_fo
     version = tables.version(context.settings, FACTS)
     assert dict(maintain.JOB.run(context).rows) == {"rows_dropped": 0, "files_packed": 0, "files_removed": 0}
     assert tables.version(context.settings, FACTS) == version
+
+
+def test_daily_rows_that_went_are_computed_on_demand_as_they_were(
+    context_for: Contexts, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(monkeypatch, FEW)
+    deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
+    for since, until in ((date(2025, 12, 25), date(2025, 12, 31)), (date(2026, 1, 31), date(2026, 1, 31))):
+        build(context_for("features", since, until))
+    store, names = FeatureStore(settings), [group.name for group in FEW]
+    days = [date(2025, 12, day) for day in range(25, 32)]
+    before = {day: store.read(day, purpose="risk", features=names).arrow for day in days}
+    # Spent until then: 10 of the 26th, 20 more from the 27th on.
+    assert [before[day].column("activity__out_sum_7d").to_pylist() for day in days[:3]] == [[0, 0], [10, 0], [30, 0]]
+
+    # 2026-01-31 - 35 days = 2025-12-27: three days of two customers in each of three tables.
+    report = maintain.JOB.run(context_for("maintain"))
+    assert report.figures["dropped"] == {group.table.full_name: 3 * 2 for group in FEW}
+    assert store.dates(names, purpose="risk") == [*days[3:], date(2026, 1, 31)]
+    for day in days:
+        assert store.read(day, purpose="risk", features=names).arrow.equals(before[day]), day
+
+    # Two customers: what each table keeps, states among them.
+    kept = [*(source.table for source in catalogue.TILED), catalogue.WINDOW_STATE, *(group.table for group in FEW)]
+    sizes = {table.full_name: tables.size(settings, table) for table in kept}
+    assert report.figures["bytes_per_customer"] == {name: round(size / 2) for name, size in sizes.items() if size}
+    assert {"features.window_state", "features.tile_transaction", "features.activity_v1"} <= report.figures["bytes_per_customer"].keys()
 
 
 def test_files_of_a_published_table_stay_as_long_as_its_contract_promises(context: JobContext, monkeypatch: pytest.MonkeyPatch) -> None:
