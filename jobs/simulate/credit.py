@@ -16,6 +16,8 @@ from jobs.simulate.schedule import due_days, first_payment_day, paid_total, put_
 
 LOAN_SLOTS = (c.LOAN, c.MORTGAGE)
 DEFAULT_AFTER_DAYS = 90
+# One borrower of so many pays before the due day, by at most so many days.
+PAYS_EARLY, MOST_DAYS_EARLY = 7, 5
 MINIMUM_SHARE = 10  # a tenth of the statement
 CARD_DUE_DAY = 20
 
@@ -52,17 +54,23 @@ def _instalments_due(scene: Scene, plan: CreditPlan, slot: int) -> None:
     due = book.is_open[:, slot] & (book.opened[:, slot] < month.first) & (day >= month.delivered_from) & (day <= month.delivered_to)
     due &= book.balance[:, slot] < 0
     interest = -book.balance[:, slot] * book.rate[:, slot] // 12_000_000
-    who = np.flatnonzero(due)
-    scene.moves.add(customer=who, slot=slot, day=day[who], second=900, amount=-interest[who], type=c.INTEREST, by=c.BANK)
-    owed = interest - book.balance[:, slot]
     unpaid = book.due_number[:, slot] - book.paid_number[:, slot]
+    early_day = np.maximum(day - 1 - (people.id_serial + month.month) % MOST_DAYS_EARLY, month.delivered_from)
+    early = (people.id_serial % PAYS_EARLY == 2) & ~people.pays_late & (unpaid == 0)
+    early &= scene.awake(scene.everyone, early_day) & ~_distressed(scene, day)
+    who = np.flatnonzero(due)
+    scene.moves.add(
+        customer=who, slot=slot, day=np.where(early, early_day, day)[who], second=900, amount=-interest[who], type=c.INTEREST, by=c.BANK
+    )
+    owed = interest - book.balance[:, slot]
     last = book.due_number[:, slot] + 1 >= book.months[:, slot]
     amount = np.where(last, owed, np.minimum((unpaid + 1) * book.instalment[:, slot], owed))
     late = people.pays_late & scene.chance(0.45)
     pay_day = np.where(late, np.minimum(day + scene.rng.integers(1, 19, people.size), month.last), day)
+    pay_day = np.where(early, early_day, pay_day)
     who = np.flatnonzero(due & ~_distressed(scene, day))
     _top_up(scene, who, pay_day[who], amount[who])
-    by = np.where(late[who] & scene.awake(who, pay_day[who]), c.CUSTOMER, c.BANK)
+    by = np.where((late | early)[who] & scene.awake(who, pay_day[who]), c.CUSTOMER, c.BANK)
     scene.moves.add(customer=who, day=pay_day[who], second=9 * 3600, amount=-amount[who], type=c.LOAN_PAYMENT, by=by, to_slot=slot,
                     channel=np.where(by == c.CUSTOMER, c.APP, -1))  # fmt: skip
     plan.due[slot], plan.interest[slot] = due, interest
@@ -141,7 +149,7 @@ def _settle_loans(scene: Scene, plan: CreditPlan, kept: Rows, slot: int, closing
     day = month.day(book.due_dom[:, slot]).astype(np.int64)
     paid_day = first_payment_day(kept, slot=slot, size=size)
     book.due_number[:, slot] += plan.due[slot]
-    put_due(scene, "instalments", np.flatnonzero(plan.due[slot] & (paid_day != day)), slot, day=day)
+    put_due(scene, "instalments", np.flatnonzero(plan.due[slot] & (paid_day > day)), slot, day=day)
     paid = np.flatnonzero(paid_day < NEVER)
     put_paid(scene, "instalments", paid, slot, paid_day=paid_day, total=paid_total(kept, slot=slot, size=size))
     book.overdue_since[paid, slot] = NEVER

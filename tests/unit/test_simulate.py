@@ -290,6 +290,19 @@ def test_instalments_are_numbered_without_gaps_and_some_are_missed(town: Path) -
     assert any(row["status"] == "default" for _, row in rows_of(town, "loans"))
 
 
+def test_some_loans_are_paid_before_they_fall_due(town: Path) -> None:
+    paid = [
+        (row["loan_no"], date.fromisoformat(row["paid_date"]) - date.fromisoformat(row["due_date"]))
+        for _, row in rows_of(town, "instalments")
+        if row["paid_date"]
+    ]
+    early = [ahead for _, ahead in paid if ahead < timedelta()]
+    assert 0.05 < len(early) / len(paid) < 0.25
+    assert min(early) == timedelta(days=-5)
+    borrowers, punctual = {loan for loan, ahead in paid if ahead < timedelta()}, {loan for loan, ahead in paid if ahead >= timedelta()}
+    assert 0.05 < len(borrowers) / len(borrowers | punctual) < 0.25
+
+
 # --- behaviour -------------------------------------------------------------------------------------------------------------------
 
 
