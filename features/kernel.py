@@ -241,6 +241,14 @@ def _days_since_first(sweep: Sweep, measure: Measure, window: Window) -> Integer
     return np.where(days.until() > days.until(window), days.asked.as_of - first, NOTHING)
 
 
+def _gap_squares(sweep: Sweep, measure: Measure, window: int) -> Integers:
+    days = sweep.days_of(measure.column)
+    if not len(days.rows.day):
+        return np.zeros(len(days.asked.as_of), dtype=np.int64)
+    total, first, after = prefix_sums(np.diff(days.rows.day) ** 2), days.until(window), days.until()
+    return np.where(after > first, total[after - 1] - total[np.minimum(first, len(total) - 1)], 0)
+
+
 def _distinct(spell: Integers, first: Integers, after: Integers) -> Integers:
     """How many spells there are in positions [first, after), of days numbered by the spell they lie in."""
     if not len(spell):
@@ -352,7 +360,7 @@ def _largest_fall(sweep: Sweep, measure: Measure, window: int) -> Integers:
 _OPERATIONS: dict[Operation | None, Callable[[Sweep, Measure, Any], Integers]] = {
     Operation.SUM: _sum, Operation.SQUARES: _squares, Operation.DECAYED: _decayed, Operation.SUM_AFTER: _sum_after, Operation.MATCHED: _matched,
     Operation.MAX: _max, Operation.KINDS: _kinds, Operation.NEW_KINDS: _new_kinds, Operation.DAYS: _days, Operation.DAYS_SINCE: _days_since,
-    Operation.DAYS_SINCE_FIRST: _days_since_first, Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.FLOW_MEDIAN: _flow_median,
+    Operation.DAYS_SINCE_FIRST: _days_since_first, Operation.GAP_SQUARES: _gap_squares, Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.FLOW_MEDIAN: _flow_median,
     Operation.FLOW_SPREAD: _flow_spread, Operation.LEVEL: _level, Operation.LEVEL_BEFORE: _level, Operation.MONTH_END: _at_month_end,
     Operation.MONTH_ENDS_BELOW: _month_ends_below, Operation.AREA: _area, Operation.AREA_SQUARES: _area_squares, Operation.AREA_LOG: _area_log,
     Operation.MOMENT_LOG: _moment_log, Operation.DAYS_BELOW: _days_below, Operation.HIGHEST: _highest, Operation.LARGEST_FALL: _largest_fall,

@@ -62,6 +62,11 @@ def days_since_first(column: str, *, name: str) -> Measure:
     return Measure(name=name, operation=Operation.DAYS_SINCE_FIRST, column=column, empty=Empty.UNKNOWN)
 
 
+def gap_squares(column: str, *, name: str) -> Measure:
+    """Squares of the gaps between the days of the window on which the column is positive, in days, added up."""
+    return Measure(name=name, operation=Operation.GAP_SQUARES, column=column, empty=Empty.ZERO)
+
+
 def spells_with(column: str, *, name: str, days: int) -> Measure:
     """Stretches of `days` days, counted back from the as-of date, with a positive day in them."""
     return Measure(name=name, operation=Operation.SPELLS, column=column, argument=days, empty=Empty.ZERO)

@@ -54,6 +54,7 @@ class Operation(StrEnum):
     DAYS = "days"  # days on which the column is positive
     DAYS_SINCE = "days_since"  # age of the last such day
     DAYS_SINCE_FIRST = "days_since_first"  # age of the first such day
+    GAP_SQUARES = "gap_squares"  # squares of the days from each such day to the next one
     SPELLS = "spells"  # stretches of `argument` days, counted back from the as-of date, with such a day
     MONTHS = "months"  # calendar months with such a day: the as-of date's and those back to `window` / 30
     FLOW_MEDIAN = "flow_median"  # lower median over the whole weeks of the window of value less `beside`

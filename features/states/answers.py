@@ -115,6 +115,13 @@ def _days_since_first(told: Told, measure: Measure, window: Window) -> Integers:
     return np.where(age >= 0, age, NOTHING)
 
 
+def _gap_squares(told: Told, measure: Measure, window: int) -> Integers:
+    who, age = np.nonzero(told.days(measure.column, window))
+    is_gap, found = np.diff(who) == 0, np.zeros(told.customers, dtype=np.int64)
+    np.add.at(found, who[1:][is_gap], np.diff(age)[is_gap] ** 2)
+    return found
+
+
 def _stretches(seen: Bits, starts: Integers) -> Integers:
     found: Integers = np.logical_or.reduceat(seen, starts, axis=1).sum(axis=1)
     return found
@@ -210,7 +217,7 @@ _ANSWERS: dict[Operation, Callable[[Told, Measure, Any], Integers]] = {
     Operation.SUM: _sum, Operation.SQUARES: _amount(Of.SQUARES), Operation.DECAYED: _decayed, Operation.SUM_AFTER: _sum_after,
     Operation.MATCHED: _matched, Operation.MAX: _max, Operation.KINDS: _kinds, Operation.NEW_KINDS: _new_kinds,
     Operation.DAYS: _amount(Of.POSITIVE), Operation.DAYS_SINCE: _days_since, Operation.DAYS_SINCE_FIRST: _days_since_first,
-    Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.FLOW_MEDIAN: _flow_median, Operation.FLOW_SPREAD: _flow_spread,
+    Operation.GAP_SQUARES: _gap_squares, Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.FLOW_MEDIAN: _flow_median, Operation.FLOW_SPREAD: _flow_spread,
     Operation.LEVEL: _level, Operation.LEVEL_BEFORE: _level, Operation.MONTH_END: _month_end, Operation.MONTH_ENDS_BELOW: _month_ends_below,
     Operation.AREA: _area, Operation.AREA_SQUARES: _amount(Of.LEVEL_SQUARES), Operation.AREA_LOG: _amount(Of.LEVEL_LOG),
     Operation.MOMENT_LOG: _moment_log, Operation.DAYS_BELOW: _days_below, Operation.HIGHEST: _highest, Operation.LARGEST_FALL: _extremum(Rise.FALL),

@@ -33,7 +33,7 @@ DATES = st.lists(DAYS, min_size=1, max_size=5, unique=True)
 
 MEASURES = (
     measures.total("v"), measures.largest("v", name="largest"), measures.days_with("v", name="days"), measures.days_since("v", name="since"),
-    measures.days_since_first("v", name="since_first"), measures.spells_with("v", name="weeks", days=7),
+    measures.days_since_first("v", name="since_first"), measures.spells_with("v", name="weeks", days=7), measures.gap_squares("v", name="gap_squares"),
     measures.spells_with("v", name="months31", days=31), measures.calendar_months_with("v", name="months"), measures.kinds_in("bits", name="kinds"),
     measures.level("v", name="level"), measures.level_before("v", name="before"), measures.area("v", name="area"),
     measures.days_below("v", 10, name="below"), measures.highest("v", name="highest"), measures.largest_fall("v", name="fall"),
@@ -106,6 +106,8 @@ def naive(measure: Measure, facts: dict[int, int], as_of: int, window: int) -> i
             return as_of - positive[-1] if positive else None
         case Operation.DAYS_SINCE_FIRST:
             return as_of - positive[0] if positive else None
+        case Operation.GAP_SQUARES:
+            return sum((later - earlier) ** 2 for earlier, later in pairwise(positive))
         case Operation.SPELLS:
             return len({(as_of - day) // measure.argument for day in positive})
         case Operation.MONTHS:
