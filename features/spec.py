@@ -26,6 +26,11 @@ class Empty(StrEnum):
 
     ZERO = "zero"  # nothing happened: counts and sums
     UNKNOWN = "unknown"  # null: there is nothing to take a share, a maximum or a date of
+    STATED = "stated"  # what the feature states, of the customer and the date alone; never null
+    OWN = "own"  # an attribute of the customer, whether there are rows or not; null where it is not known
+
+
+_EMPTY_TOLD = {Empty.ZERO: "zero 零", Empty.UNKNOWN: "unknown 未知", Empty.OWN: "attribute 客户属性"}
 
 
 class Merge(StrEnum):
@@ -260,7 +265,10 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """One published number or label about a customer as of a date. `sql` finishes measures, in portable SQL."""
+    """One published number or label about a customer as of a date. `sql` finishes measures, in portable SQL.
+
+    stated: with Empty.STATED what a customer without rows gets: SQL over the columns of the spine.
+    """
 
     name: str
     title: str
@@ -271,6 +279,7 @@ class Feature:
     type: str = "double"
     windows: tuple[Window, ...] = ()
     empty_means: Empty = Empty.UNKNOWN
+    stated: str = ""
     sensitivity: Sensitivity = Sensitivity.C2
     purposes: tuple[str, ...] = PURPOSES
     owner: str = "customer-intelligence"
@@ -286,6 +295,17 @@ class Feature:
             "windows": (),
         }
         return Feature(**fields)
+
+    @property
+    def is_nullable(self) -> bool:
+        return self.empty_means in {Empty.UNKNOWN, Empty.OWN}
+
+    @property
+    def empty_told(self) -> str:
+        """What a customer without rows gets, for people, in both languages."""
+        if self.empty_means is Empty.STATED:
+            return self.stated if self.stated.isdigit() else "of the customer and the date alone 仅由客户信息和日期得出"
+        return _EMPTY_TOLD[self.empty_means]
 
     @property
     def finished(self) -> tuple[Feature, ...]:
@@ -320,7 +340,7 @@ class FeatureGroup:
         return tuple(
             Column(
                 name=self.full_name(feature), type=feature.type, description=f"{feature.title} ({feature.title_zh}): {feature.description}",
-                unit=feature.unit, nullable=feature.empty_means is Empty.UNKNOWN, sensitivity=feature.sensitivity,
+                unit=feature.unit, nullable=feature.is_nullable, sensitivity=feature.sensitivity,
             )
             for feature in self.features
         )  # fmt: skip

@@ -172,7 +172,7 @@ def feature_catalogue() -> str:
     head = [
         MADE_BY, "# Features 特征目录", "",
         f"{len(catalogue.FEATURES)} features in {len(catalogue.GROUPS)} groups. As of D means: events with business_date ≤ D; a window of W days is (D − W, D].",
-        "`empty` says what a customer without rows gets: zero, or unknown (null). Names are derived: `<group>__<feature>_<window>d`.", "",
+        WITHOUT_ROWS, "Names are derived: `<group>__<feature>_<window>d`.", "",
         "| group | 中文 | version | features |", "|---|---|---|---|",
         *[f"| [{g.name}](#{_anchor(g.name)}) | {g.title_zh} | {g.version} | {len(g.features)} |" for g in catalogue.GROUPS], "",
     ]  # fmt: skip
@@ -184,6 +184,10 @@ def feature_catalogue() -> str:
 
 
 FIRST_MATCH = "Rules are tried from the top, the first that holds decides; the last one is for everybody else. Cut-points are frozen with the version."
+WITHOUT_ROWS = (
+    "`empty` says what a customer without rows gets: zero, unknown (null), the value that is said, what the customer and the date alone give, or an "
+    "attribute of the customer, null where it is not known. 无记录时：无任何记录的客户取零、未知（空值）、所列数值、仅由客户信息和日期得出的值，或客户属性（未知则为空）。"
+)
 LOOKING_FORWARD = (
     "Labels look forward from the as-of date D over a gap and an outcome window; features never do. Where a date of the observation was never "
     "delivered nobody is eligible, where one of the outcome was not everybody is censored."
@@ -212,14 +216,14 @@ def _group(group: FeatureGroup) -> list[str]:
     return [
         f"## {group.name}", "",
         f"**{group.title} {group.title_zh}.** Version {group.version}, stored as `{group.table.full_name}`." + (" **Restricted.**" if group.restricted else ""), "",
-        "| feature | name | 中文 | meaning | unit | empty | may be used for | class | owner |", "|---|---|---|---|---|---|---|---|---|",
+        "| feature | name | 中文 | meaning | unit | empty 无记录时 | may be used for | class | owner |", "|---|---|---|---|---|---|---|---|---|",
         *[_feature(group, feature) for feature in group.features], "",
     ]  # fmt: skip
 
 
 def _feature(group: FeatureGroup, feature: Feature) -> str:
     cells = (
-        f"`{group.full_name(feature)}`", feature.title, feature.title_zh, feature.description, feature.unit, str(feature.empty_means),
+        f"`{group.full_name(feature)}`", feature.title, feature.title_zh, feature.description, feature.unit, feature.empty_told,
         ", ".join(feature.purposes), str(feature.sensitivity), feature.owner,
     )  # fmt: skip
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"

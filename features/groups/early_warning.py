@@ -5,14 +5,20 @@ Signs, not findings: no feature of this group permits marketing, service or cred
 
 from __future__ import annotations
 
-from features.finish import money, ratio
+from features.finish import flag, money, ratio
 from features.scorecard import DEFAULT_12M
-from features.sources.transaction import COUNTERPARTY_BUCKETS, COUNTERPARTY_WORDS
+from features.sources.transaction import COUNTERPARTY_BUCKETS, COUNTERPARTY_WORDS, REPORTED_CASH_MINOR
 from features.spec import RISK, Empty, Feature, FeatureGroup
 
 _RISK = (RISK,)
 # The median of distances from the median is this part of a normal standard deviation (Hampel, 1974).
 NORMAL_SPREAD = 0.6745
+# Signs of splitting: three deposits below the report in a week; days below the report that make up twice of it in five days.
+_MANY_BELOW = "transaction_split_cash_count_7d >= 3"
+_DAYS_BELOW = (
+    f"transaction_largest_cash_in_5d >= {REPORTED_CASH_MINOR * 8 // 10} and transaction_largest_cash_in_5d < {REPORTED_CASH_MINOR}"
+    f" and transaction_cash_in_5d >= {2 * REPORTED_CASH_MINOR}"
+)
 _NEW = " + ".join(f"transaction_new_{word}_180d" for word in COUNTERPARTY_WORDS)
 _MET = " + ".join(f"transaction_{word}_30d" for word in COUNTERPARTY_WORDS)
 
@@ -26,6 +32,12 @@ GROUP = FeatureGroup(
         Feature(name="split_cash_count", title="Cash just below the report", title_zh="疑似拆分现金存入笔数", unit="deposits", type="bigint", windows=(7, 30),
                 empty_means=Empty.ZERO, purposes=_RISK, description="Cash deposits of 80 to 100 % of the 50,000 units that are reported; three in 7 days are a sign of splitting",
                 sql="transaction_split_cash_count_{w}"),
+        Feature(name="split_days", title="Days of cash below the report", title_zh="疑似分日拆分存入", unit="flag", type="int", windows=(5,), empty_means=Empty.ZERO,
+                purposes=_RISK, sql=flag(_DAYS_BELOW),
+                description="1 where the day with most cash paid in has 80 to 100 % of the 50,000 units that are reported, and all days together twice of them or more"),
+        Feature(name="structuring_score", title="Signs of splitting", title_zh="拆分交易得分", unit="signs", type="int", empty_means=Empty.ZERO, purposes=_RISK,
+                sql=f"{flag(_MANY_BELOW)} + {flag(_DAYS_BELOW)}",
+                description="0 to 2: three or more deposits just below the report in 7 days, and days just below it that make up twice of it in 5 days"),
         Feature(name="pass_through_share", title="Passed through", title_zh="快进快出占比", unit="share", windows=(30,), purposes=_RISK,
                 description="Share of credits that debits of the same or the next day match; .9 and more is a sign of an account used for passage",
                 sql=ratio("transaction_passed_through_{w}", "transaction_in_{w}")),

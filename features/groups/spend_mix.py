@@ -1,8 +1,11 @@
-"""What money is spent on and how: categories, cash, online, abroad, and the bills of a household."""
+"""What money is spent on and how: categories, cash, online, abroad, and the bills of a household; by channel, currency and counterparty."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from features.finish import entropy, flag, money, ratio
+from features.sources.channel import CHANNELS
 from features.sources.transaction import MCC_GROUPS
 from features.spec import Empty, Feature, FeatureGroup
 
@@ -23,6 +26,52 @@ _TITLES = {
     "entertainment": ("Entertainment", "娱乐"), "online_shop": ("Online shops", "网购"), "home": ("Home", "家居"), "beauty": ("Beauty", "美妆"),
     "telecom": ("Telecom", "通讯"), "government": ("Government", "政务"),
 }  # fmt: skip
+_MADE, _ALL = "transaction_initiated_count_{w}", "transaction_out_count_{w} + transaction_in_count_{w}"
+_CHANNEL_TITLES = {
+    "app": ("By app", "手机银行"), "web": ("By web", "网上银行"), "wechat": ("By WeChat", "微信渠道"), "branch": ("At a branch", "网点"),
+    "atm": ("At an ATM", "自助设备"), "call_centre": ("By the call centre", "客服热线"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Category:
+    """Transactions of one kind, to be counted, added up, set against all (`whole`), and by days. amount: SQL, minor units."""
+
+    name: str
+    column: str
+    title: str
+    title_zh: str
+    meaning: str
+    whole: str = _ALL
+    amount: str = ""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        count, amount = f"transaction_{self.column}_count_{{w}}", self.amount or f"transaction_{self.column}_{{w}}"
+        return (
+            Feature(name=f"{self.name}_count", title=f"{self.title}: transactions", title_zh=f"{self.title_zh}交易笔数", unit="transactions", type="bigint",
+                    windows=(90,), empty_means=Empty.ZERO, description=f"Transactions {self.meaning}", sql=count),
+            Feature(name=f"{self.name}_sum", title=f"{self.title}: amount", title_zh=f"{self.title_zh}交易金额", unit="base currency", windows=(90,),
+                    empty_means=Empty.ZERO, description=f"Amount of the transactions {self.meaning}, debits and credits", sql=money(amount)),
+            Feature(name=f"{self.name}_share", title=f"{self.title}: share of transactions", title_zh=f"{self.title_zh}交易占比", unit="share", windows=(90,),
+                    description=f"Share of the transactions {self.meaning} in {'those the customer made' if self.whole == _MADE else 'all debits and credits'}; "
+                                "null without any", sql=ratio(count, self.whole)),
+            Feature(name=f"{self.name}_days", title=f"{self.title}: days", title_zh=f"{self.title_zh}交易天数", unit="days", type="bigint", windows=(90,),
+                    empty_means=Empty.ZERO, description=f"Days with a transaction {self.meaning}", sql=f"transaction_{self.column}_days_{{w}}"),
+        )  # fmt: skip
+
+
+_MIX = (
+    *(_Category(f"channel_{channel}", f"channel_{channel}", *_CHANNEL_TITLES[channel], f"that the customer made on the channel {channel}", _MADE)
+      for channel in CHANNELS),
+    _Category("currency_cny", "cny", "In renminbi", "人民币", "in CNY"),
+    _Category("currency_other", "other_currency", "In other currencies", "外币", "in other currencies than CNY",
+              amount="transaction_out_{w} + transaction_in_{w} - transaction_cny_{w}"),
+    _Category("counterparty_merchant", "with_merchant", "With merchants", "商户", "with merchants: purchases and their refunds"),
+    _Category("counterparty_other_bank", "with_other_bank", "With other banks", "他行对手", "with somebody at another bank"),
+    _Category("counterparty_same_bank", "with_same_bank", "With others at this bank", "本行他人", "with somebody else at this bank, or at one that is not told"),
+    _Category("counterparty_own", "with_own", "Between own accounts", "本人账户间", "between the customer's own accounts here, each account's side counted"),
+)  # fmt: skip
 _CATEGORIES = tuple(f"transaction_mcc_{group}_count_90d" for group in (*MCC_GROUPS, "other"))
 
 GROUP = FeatureGroup(
@@ -70,5 +119,6 @@ GROUP = FeatureGroup(
         *(Feature(name=f"pays_{bill}", title=f"{title} paid here", title_zh=f"本行缴{title_zh}", unit="flag", type="int", windows=(days,),
                   empty_means=Empty.ZERO, description=f"1 with a transaction of type {bill}", sql=flag(f"transaction_{bill}_count_{{w}} > 0"))
           for bill, title, title_zh, days in _BILLS),
+        *(feature for category in _MIX for feature in category.features),
     ),
 )  # fmt: skip

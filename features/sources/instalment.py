@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from features.measures import days_since, days_with, squares, total, total_after
+from features.measures import days_since, days_since_first, days_with, gap_squares, squares, total, total_after
 from features.spec import Kind, Source, TileColumn
 
 COLUMNS = (
@@ -34,6 +34,9 @@ def _source(name: str, title: str, title_zh: str, reads: str) -> Source:
             *(total(column.name) for column in COLUMNS),
             days_since("missed_count", name="missed_gap_days"),
             days_with("paid_count", name="paid_days"),
+            days_since("paid_count", name="paid_gap_days"),
+            days_since_first("paid_count", name="first_paid_days"),
+            gap_squares("paid_count", name="paid_gap_squares"),
             total("paid", name="paid_units", per=100),
             squares("paid", name="paid_squares", per=100),
             total_after("due_count", "missed_count", name="streak"),

@@ -17,6 +17,7 @@ from features.measures import (
     squares,
     total,
 )
+from features.sources.channel import CHANNELS
 from features.spec import Kind, Merge, Source, TileColumn
 
 MCC_GROUPS = (
@@ -35,6 +36,21 @@ IS_PURCHASE = "type = 'purchase' and direction = 'out'"
 IS_TRANSFER = "type in ('transfer', 'standing_order')"
 IS_SETTLED = "type = 'settlement' and direction = 'in'"
 IS_TAKEN_BACK = "type = 'settlement' and direction = 'out'"
+IS_BILL = "type in ('rent', 'utility', 'insurance', 'tuition')"
+IS_CNY = "currency = 'CNY'"
+# Who is at the other end, each transaction counted once at most: cash, fees and interest have nobody there.
+_HAS_MERCHANT = "merchant_key is not null or type = 'purchase'"
+_HAS_OWN = "type in ('transfer', 'standing_order', 'wealth_buy', 'wealth_sell', 'plan_instalment', 'loan_drawdown', 'loan_payment', 'card_payment', 'fx')"
+COUNTERPARTIES = {
+    "merchant": f"({_HAS_MERCHANT})",
+    "other_bank": f"not ({_HAS_MERCHANT}) and counterparty_bank is not null",
+    "same_bank": f"not ({_HAS_MERCHANT}) and counterparty_bank is null and counterparty_key is not null",
+    "own": f"not ({_HAS_MERCHANT}) and counterparty_bank is null and counterparty_key is null and {_HAS_OWN}",
+}
+_OTHER_ENDS = {
+    "merchant": "With a merchant: purchases and their refunds", "other_bank": "With somebody at another bank",
+    "same_bank": "With somebody else at this bank", "own": "Between the customer's own accounts here, each account's side counted",
+}  # fmt: skip
 # Takings in whole hundreds, or in the small hours, are what turning cards into cash looks like.
 _IS_ODD = "(local_hour < 6 or amount_base_minor % 10000 = 0)"
 
@@ -122,6 +138,15 @@ COLUMNS = (
     _count("settled_count", IS_SETTLED, "Settlements an acquirer paid"),
     _count("odd_settled_count", f"{IS_SETTLED} and {_IS_ODD}", "Settlements from midnight to six or in whole hundreds"),
     _amount("taken_back", IS_TAKEN_BACK, "Refunds an acquirer took back"),
+    _count("moved_count", "type <> 'interest'", "All transactions but interest"),
+    _amount("bills", f"{IS_BILL} and {IS_OUT}", "Rents, utility bills, insurance premiums and tuition fees paid"),
+    *(_count(f"channel_{channel}_count", f"{INITIATED} and channel = '{channel}'", f"Made on the channel {channel}") for channel in CHANNELS),
+    *(_amount(f"channel_{channel}", f"{INITIATED} and channel = '{channel}'", f"Made on the channel {channel}") for channel in CHANNELS),
+    _count("cny_count", IS_CNY, "In renminbi"),
+    _count("other_currency_count", f"not ({IS_CNY})", "In other currencies"),
+    _amount("cny", IS_CNY, "In renminbi"),
+    *(_count(f"with_{end}_count", when, _OTHER_ENDS[end]) for end, when in COUNTERPARTIES.items()),
+    *(_amount(f"with_{end}", when, _OTHER_ENDS[end]) for end, when in COUNTERPARTIES.items()),
     *(TileColumn(name=name, merge=Merge.BITS, bits=_WORD_BITS, description=f"Bit set of the counterparties of transfers, part {word + 1} of {len(COUNTERPARTY_WORDS)}",
                  sql=f"case when {IS_TRANSFER} and {_BUCKET} div {_WORD_BITS} = {word} then shiftleft(1L, cast({_BUCKET} % {_WORD_BITS} as int)) end")
       for word, name in enumerate(COUNTERPARTY_WORDS)),
@@ -140,7 +165,7 @@ TRANSACTION = Source(
         largest("largest_out", name="largest_out"),
         days_with("initiated_count", name="active_days"),
         spells_with("initiated_count", name="active_weeks", days=7),
-        spells_with("initiated_count", name="active_months", days=31),
+        calendar_months_with("initiated_count", name="active_months"),
         days_since("initiated_count", name="silent_days"),
         days_since_first("initiated_count", name="first_active_days"),
         days_since("income_count", name="income_gap_days"),
@@ -152,6 +177,9 @@ TRANSACTION = Source(
         total("income", name="income_units", per=100),
         squares("income", name="income_squares", per=100),
         *(days_with(f"mcc_{group}_count", name=f"mcc_{group}_days") for group in MCC_GROUPS),
+        *(days_with(f"channel_{channel}_count", name=f"channel_{channel}_days") for channel in CHANNELS),
+        *(days_with(f"{currency}_count", name=f"{currency}_days") for currency in ("cny", "other_currency")),
+        *(days_with(f"with_{end}_count", name=f"with_{end}_days") for end in COUNTERPARTIES),
         new_kinds_in("mcc_groups", name="new_mcc_groups", days=30),
         *(kinds_in(name, name=name) for name in COUNTERPARTY_WORDS),
         *(new_kinds_in(name, name=f"new_{name}", days=30) for name in COUNTERPARTY_WORDS),

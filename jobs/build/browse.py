@@ -73,7 +73,7 @@ def shown(name: str) -> list[str]:
     group, feature = catalogue.FEATURES[name]
     facts = {
         "title": f"{feature.title} {feature.title_zh}", "meaning": feature.description, "unit": feature.unit, "type": feature.type,
-        "without rows": feature.empty_means.value, "class": feature.sensitivity.value, "may be used for": ", ".join(feature.purposes),
+        "without rows": feature.empty_told, "class": feature.sensitivity.value, "may be used for": ", ".join(feature.purposes),
         "owner": feature.owner, "table": group.table.full_name, "expression": feature.sql,
     }  # fmt: skip
     width = max(map(len, facts))

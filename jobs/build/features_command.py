@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from features import catalogue, engine, windows
-from features.spec import Empty, columns_of
+from features.spec import columns_of
 from jobs import frames, ledger, lock, runner, tables
 from jobs.build import browse, corrections, declarations, tile_store, versions, window_states
 from jobs.build.dates import add_month_ends_argument, as_of_dates
@@ -157,13 +157,13 @@ def _of(wide: DataFrame, dates: Collection[date], every: Collection[date]) -> Da
 
 
 def check(wide: DataFrame, groups: Sequence[FeatureGroup]) -> tables.Span:
-    """Rows and dates of the groups' frame, once its key is unique and no feature that means zero without rows is null.
+    """Rows and dates of the groups' frame, once its key is unique and no feature is null that has a value without rows.
 
     One aggregation. Raises InvariantError for a repeated key, DataRejectedError for a null or an empty frame.
     """
     from pyspark.sql import functions as F
 
-    promised = [name for name, (_, feature) in columns_of(groups).items() if feature.empty_means is Empty.ZERO]
+    promised = [name for name, (_, feature) in columns_of(groups).items() if not feature.is_nullable]
     lacks = F.expr(" or ".join(f"{name} is null" for name in promised) or "false")
     found = wide.agg(
         F.count(F.lit(1)).alias("rows"), F.count_distinct(*windows.KEYS).alias("keys"), F.count_if(lacks).alias("lacking"),
@@ -176,7 +176,7 @@ def check(wide: DataFrame, groups: Sequence[FeatureGroup]) -> tables.Span:
         row = wide.where(lacks).select(*windows.KEYS, *promised).first()
         nulls = [name for name in promised if row and row[name] is None]
         raise DataRejectedError(
-            f"Features are null although no rows mean zero, in [{found['lacking']}] rows, such as {nulls} of customer "
+            f"Features are null although they have a value even without rows, in [{found['lacking']}] rows, such as {nulls} of customer "
             f"[{row and row['customer_key']}] on [{row and row['as_of_date']}]; look at what they are made of"
         )
     return tables.Span(found["rows"], found["first"], found["last"])

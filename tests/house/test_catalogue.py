@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 
 import pytest
 
+from expectations.contracts import core
 from expectations.contracts.scores import BAND_LEGEND, BANDS
 from expectations.contracts.types import Sensitivity
 from features import catalogue
 from features.catalogue import FEATURES, GROUPS, LABELS, SEGMENTATIONS, SOURCES
 from features.seen import CUSTOMER_ATTRIBUTES
+from features.sources.channel import CHANNELS
 from features.spec import LONGEST_WINDOW, PURPOSES, Empty, digest_of
 from jobs.models.catalogue import MODELS
-from tests.house.definitions import ANSWERED_BY, ASKED_FOR
+from tests.house.definitions import ASKED_FOR, DEFINITIONS, DIMENSIONS
 
 FUNCTIONS = {
     "case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "nullif", "coalesce", "greatest", "least", "ln", "cast", "as", "int", "bigint",
@@ -35,10 +36,27 @@ def test_there_are_enough_features_in_enough_groups():
 
 
 def test_every_definition_is_answered():
-    assert list(ANSWERED_BY) == [f"{letter}{number}" for letter, count in ASKED_FOR.items() for number in range(1, count + 1)]
-    assert len(ANSWERED_BY) == 136
-    assert not {known: name for known, name in ANSWERED_BY.items() if not any(fnmatchcase(feature, name) for feature in FEATURES)}
-    assert len(set(ANSWERED_BY.values())) == len(ANSWERED_BY), "no feature answers two questions"
+    assert list(DEFINITIONS) == [f"{letter}{number}" for letter, count in ASKED_FOR.items() for number in range(1, count + 1)]
+    assert len(DEFINITIONS) == 136
+    lacking = {known: missing for known, one in DEFINITIONS.items() if (missing := set(one.answers) - set(FEATURES))}
+    assert not lacking
+    assert all(one.answers for one in DEFINITIONS.values())
+    assert len({one.answers for one in DEFINITIONS.values()}) == len(DEFINITIONS), "no feature answers two questions"
+
+
+def test_a_definition_has_all_windows_and_categories_that_its_text_asks_for():
+    every_window = {known: one.answers for known, one in DEFINITIONS.items() if one.asked.endswith("_W")}
+    assert list(every_window) == ["E8", "E9"]
+    for answers in every_window.values():
+        assert [int(name.rpartition("_")[2].removesuffix("d")) for name in answers] == [7, 30, 90, 180, 365]
+    for known in ("F1", "F2", "F3", "F4"):
+        for categories in DIMENSIONS.values():
+            assert all(any(f"__{category}_" in name for name in DEFINITIONS[known].answers) for category in categories), known
+    assert set(CHANNELS) == set(core.CHANNELS), "a channel that core tells has no features"
+
+
+def test_a_deviation_from_a_definition_has_a_reason():
+    assert all((len(one.but.split()) >= 8 and ":" in one.but) or not one.but for one in DEFINITIONS.values())
 
 
 def test_names_are_unique_and_plain():
@@ -61,8 +79,9 @@ def test_a_feature_is_described(name):
     assert feature.type in {"double", "bigint", "int", "string"}
     assert feature.purposes
     assert set(feature.purposes) <= set(PURPOSES)
+    assert (feature.empty_means is Empty.STATED) == bool(feature.stated)
     if feature.unit in {"share", "ratio", "nats", "name"}:
-        assert feature.empty_means is Empty.UNKNOWN, "there is no share of nothing"
+        assert feature.is_nullable, "there is no share of nothing"
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)

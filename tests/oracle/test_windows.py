@@ -26,7 +26,8 @@ DAYS = [FIRST + timedelta(days=offset) for offset in range(900)]  # two ends of 
 WINDOWS = (7, 30, 90, 365)
 EVENT_DDL = (
     "customer_key bigint, business_date date, direction string, type string, amount_base_minor bigint, is_customer_initiated boolean, local_hour int, "
-    "channel string, mcc_group string, counterparty_bank string, is_cross_border boolean, counterparty_key bigint"
+    "channel string, mcc_group string, counterparty_bank string, is_cross_border boolean, counterparty_key bigint, "
+    "merchant_key bigint, currency string"
 )
 LEVEL_DDL = "customer_key bigint, business_date date, " + ", ".join(f"{column.name} bigint" for column in BALANCE.columns)
 
@@ -161,9 +162,9 @@ def taken(
 
 def event_tiles(spark: SparkSession, events: Sequence[Event]) -> Any:
     rows = [
-        (e.customer, e.day, "out" if e.is_out else "in", "transfer", e.minor, e.is_initiated, e.hour, None, None, None, False, None)
+        (e.customer, e.day, "out" if e.is_out else "in", "transfer", e.minor, e.is_initiated, e.hour, None, None, None, False, None, None, "CNY")
         for e in events
-    ]
+    ]  # fmt: skip
     return tiles.transaction_tiles(spark.createDataFrame(rows, EVENT_DDL))
 
 

@@ -19,7 +19,8 @@ def test_windows_hold_the_last_days_and_not_the_one_before(one):
         2026-02-01    | 640
     """)  # fmt: skip
     # 1 January is 30 days back and out of 30; 3 November would be the first of 90; 1 February 2025 the first of 365.
-    assert (row["out_sum_7d"], row["out_sum_30d"], row["out_sum_90d"], row["out_sum_365d"]) == (10, 30, 70, 310)
+    # 2 November is the 91st day back: in 180 and 365 days only.
+    assert [row[f"out_sum_{days}d"] for days in (7, 30, 90, 180, 365)] == [10, 30, 70, 150, 310]
     assert (row["txn_count_7d"], row["txn_count_30d"], row["txn_count_90d"], row["txn_count_180d"], row["txn_count_365d"]) == (
         1,
         2,
@@ -54,7 +55,7 @@ def test_only_what_the_customer_did_counts_as_activity(one):
         2026-01-28    | in        | 9000   | salary         | false
     """)  # fmt: skip
     assert (row["txn_count_30d"], row["active_days_30d"], row["days_since_last"]) == (2, 1, 11)  # 31 - 20
-    assert (row["out_sum_30d"], row["in_sum_30d"]) == (85, 9000)  # all debits, all credits
+    assert (row["out_sum_30d"], row["in_sum_30d"], row["in_sum_180d"]) == (85, 9000, 9000)  # all debits, all credits
     assert (row["ticket_mean_90d"], row["ticket_largest_90d"]) == (40, 50)  # (30 + 50) / 2
 
 
@@ -80,11 +81,13 @@ def test_weeks_and_months_are_counted_back_from_the_date(one):
         2026-01-24    | 1
         2025-08-03    | 1
         2025-08-02    | 1
+        2025-02-01    | 1
+        2025-01-31    | 1
     """)  # fmt: skip
     # Weeks: 25..31 January; 18..24 January; the 26th is 3..9 August; 2 August is 182 days back and out.
     assert row["active_weeks_182d"] == 3
-    # Stretches of 31 days: ages 0, 6, 7 in the first; 181 and 182 in the sixth.
-    assert row["active_months_365d"] == 2
+    # Calendar months, February 2025 to January 2026: January, August, February. January 2025 is the thirteenth.
+    assert row["active_months_12m"] == 3
 
 
 def test_a_customer_without_transactions_has_a_row(one):

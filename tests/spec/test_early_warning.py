@@ -23,6 +23,30 @@ def test_cash_in_large_sums_and_in_split_ones(one):
     assert (row["cash_in_largest_day_30d"], row["cash_out_largest_day_30d"]) == (pytest.approx(89999.99), 9000)
 
 
+def test_cash_split_over_days_and_over_deposits(bank):
+    rows = bank(transactions="""
+        business_date | direction | type         | amount
+        2026-01-27    | in        | cash_deposit | 30000
+        2026-01-28    | in        | cash_deposit | 20000
+        2026-01-28    | in        | cash_deposit | 25000
+        2026-01-31    | in        | cash_deposit | 25000
+        2026-02-20    | in        | cash_deposit | 40000
+        2026-02-22    | in        | cash_deposit | 40000
+        2026-02-24    | in        | cash_deposit | 40000
+        2026-03-10    | in        | cash_deposit | 50000
+        2026-03-11    | in        | cash_deposit | 45000
+        2026-03-12    | in        | cash_deposit | 45000
+    """).features("early_warning", "2026-01-30", "2026-01-31", "2026-02-01", "2026-02-24", "2026-02-26", "2026-03-12")  # fmt: skip
+    assert {day: (row["split_cash_count_7d"], row["split_days_5d"], row["structuring_score"]) for (_, day), row in rows.items()} == {
+        "2026-01-30": (0, 0, 0),  # 45,000 on a day, 75,000 in five days
+        "2026-01-31": (0, 1, 1),  # 100,000 in the five days from the 27th, no day more than 45,000
+        "2026-02-01": (0, 0, 0),  # from the 28th: 70,000
+        "2026-02-24": (3, 1, 2),  # three deposits below the report, 120,000 in five days
+        "2026-02-26": (3, 0, 1),  # from the 22nd: 80,000
+        "2026-03-12": (2, 0, 0),  # 140,000, of which the 10th was reported
+    }
+
+
 def test_money_that_only_passes_through(one):
     row = one("early_warning", "2026-01-31", transactions="""
         business_date | direction | type     | amount

@@ -13,17 +13,20 @@ from tests.fixtures.bank import Bank
 DAY = date(2026, 1, 31)
 # Purchases on every weekday, in every category, some of them new, at every hour of six.
 PURCHASES = "\n".join(
-    f"1 | {DAY - timedelta(days=back)} | out | purchase | {20 + 37 * back} | {group} | {hour} | true | app | true | - | -"
+    f"1 | {DAY - timedelta(days=back)} | out | purchase | {20 + 37 * back} | {group} | {hour} | true | app | true | - | - | "
     for back, (group, hour) in enumerate(zip(MCC_GROUPS, (1, 5, 9, 13, 17, 21, 2, 6, 10, 14, 18, 22, 3, 7, 11), strict=True), start=1)
 )
 # Weeks that differ.
-FLOWS = "\n".join(f"3 | {DAY - timedelta(days=7 * week)} | in | transfer | {1 + week} | - | - | true | app | | - | -" for week in range(26))
+FLOWS = "\n".join(
+    f"3 | {DAY - timedelta(days=7 * week)} | in | transfer | {1 + week} | - | - | true | app | | - | - | " for week in range(26)
+)
 EVERYTHING = {
     "customers": """
         customer_key | opened_on  | birth_date | kyc_risk | acquisition_channel | occupation | region | is_employee | household_key | preapproved_limit_minor
         1            | 2020-01-01 | 1990-05-05 | 2        | branch              | clerk      | 杭州   | true        | 7             | -
         2            | 2020-01-01 | -          | -        | -                   | -          | -      | -           | 7             | 5000000
         3            | 2020-01-01 | -          | -        | -                   | -          | -      | -           | -             | -
+        4            | 2020-01-01 | -          | -        | -                   | -          | -      | -           | -             | -
     """,
     "products": """
         product_code | family        | is_asset
@@ -60,27 +63,30 @@ EVERYTHING = {
         unit_cost | app           | 120000
     """,
     "transactions": f"""
-        customer_key | business_date | direction | type            | amount | mcc_group | local_hour | is_customer_initiated | channel | is_cross_border | counterparty_bank | counterparty_key
-        1            | 2025-08-15    | out       | purchase        | 30     | grocery   | 12         | true                  | app     | true            | -                 | -
-        1            | 2026-01-30    | out       | cash_withdrawal | 500    | -         | 12         | true                  | atm     |                 | -                 | -
-        1            | 2026-01-29    | in        | cash_deposit    | 45000  | -         | 12         | true                  | branch  |                 | -                 | -
-        1            | 2025-12-15    | in        | salary          | 9000   | -         | -          | false                 | -       |                 | -                 | -
-        1            | 2026-01-15    | in        | salary          | 12000  | -         | -          | false                 | -       |                 | -                 | -
-        1            | 2026-01-20    | out       | transfer        | 4000   | -         | 12         | true                  | app     |                 | CMB               | -
-        1            | 2026-01-21    | in        | transfer        | 2000   | -         | 12         | true                  | app     |                 | -                 | 5
-        1            | 2026-01-22    | out       | wealth_buy      | 5000   | -         | 12         | true                  | app     |                 | -                 | -
-        1            | 2026-01-22    | out       | fee             | 30     | -         | -          | false                 | -       |                 | -                 | -
-        1            | 2026-01-05    | out       | rent            | 3000   | -         | 12         | true                  | app     |                 | -                 | -
-        1            | 2026-01-05    | out       | utility         | 300    | -         | 12         | true                  | app     |                 | -                 | -
-        1            | 2026-01-05    | out       | insurance       | 300    | -         | 12         | true                  | app     |                 | -                 | -
-        1            | 2026-01-05    | out       | tuition         | 300    | -         | 12         | true                  | app     |                 | -                 | -
-        3            | 2026-01-05    | out       | rent            | 3000   | -         | 12         | true                  | app     |                 | -                 | -
+        customer_key | business_date | direction | type            | amount | mcc_group | local_hour | is_customer_initiated | channel | is_cross_border | counterparty_bank | counterparty_key | currency
+        1            | 2025-08-15    | out       | purchase        | 30     | grocery   | 12         | true                  | app     | true            | -                 | -                | CNY
+        1            | 2026-01-30    | out       | cash_withdrawal | 500    | -         | 12         | true                  | atm     |                 | -                 | -                | CNY
+        1            | 2026-01-29    | in        | cash_deposit    | 45000  | -         | 12         | true                  | branch  |                 | -                 | -                | CNY
+        1            | 2025-12-15    | in        | salary          | 9000   | -         | -          | false                 | -       |                 | -                 | -                | CNY
+        1            | 2026-01-15    | in        | salary          | 12000  | -         | -          | false                 | -       |                 | -                 | -                | CNY
+        1            | 2026-01-20    | out       | transfer        | 4000   | -         | 12         | true                  | app     |                 | CMB               | -                | CNY
+        1            | 2026-01-21    | in        | transfer        | 2000   | -         | 12         | true                  | app     |                 | -                 | 5                | CNY
+        1            | 2026-01-22    | out       | wealth_buy      | 5000   | -         | 12         | true                  | app     |                 | -                 | -                | CNY
+        1            | 2026-01-22    | out       | fee             | 30     | -         | -          | false                 | -       |                 | -                 | -                | CNY
+        1            | 2026-01-05    | out       | rent            | 3000   | -         | 12         | true                  | app     |                 | -                 | -                | CNY
+        1            | 2026-01-05    | out       | utility         | 300    | -         | 12         | true                  | app     |                 | -                 | -                | CNY
+        1            | 2026-01-05    | out       | insurance       | 300    | -         | 12         | true                  | app     |                 | -                 | -                | CNY
+        1            | 2026-01-05    | out       | tuition         | 300    | -         | 12         | true                  | app     |                 | -                 | -                | CNY
+        3            | 2026-01-05    | out       | rent            | 3000   | -         | 12         | true                  | app     |                 | -                 | -                | CNY
+        4            | 2026-01-27    | in        | cash_deposit    | 45000  | -         | 12         | true                  | web     |                 | -                 | -                | USD
+        4            | 2026-01-28    | in        | cash_deposit    | 15000  | -         | 12         | true                  | wechat  |                 | -                 | -                | CNY
+        4            | 2026-01-31    | in        | cash_deposit    | 45000  | -         | 12         | true                  | call_centre |             | -                 | -                | CNY
         {PURCHASES}
         {FLOWS}
-        3            | 2026-01-05    | in        | settlement      | 200    | -         | 21         | false                 | -       |                 | -                 | 9
-        3            | 2026-01-06    | in        | settlement      | 350.5  | -         | 2          | false                 | -       |                 | -                 | 9
-        3            | 2025-11-20    | in        | settlement      | 100    | -         | 21         | false                 | -       |                 | -                 | 9
-        3            | 2026-01-07    | out       | settlement      | 50     | -         | 10         | false                 | -       |                 | -                 | 9
+        3            | 2026-01-05    | in        | settlement      | 200    | -         | 21         | false                 | -       |                 | -                 | 9                | CNY
+        3            | 2026-01-06    | in        | settlement      | 350.5  | -         | 2          | false                 | -       |                 | -                 | 9                | CNY
+        3            | 2025-11-20    | in        | settlement      | 100    | -         | 21         | false                 | -       |                 | -                 | 9                | CNY
+        3            | 2026-01-07    | out       | settlement      | 50     | -         | 10         | false                 | -       |                 | -                 | 9                | CNY
     """,
     "balances": """
         account_key | customer_key | business_date | balance

@@ -26,6 +26,36 @@ def test_categories_and_ways_of_paying(one):
     assert (row["cross_border_count_90d"], row["pays_rent_90d"], row["pays_tuition_365d"]) == (1, 1, 0)
 
 
+def test_by_channel_currency_and_counterparty(one):
+    row = one("spend_mix", "2026-01-31", transactions="""
+        business_date | direction | type            | amount | channel | currency | is_customer_initiated | merchant_key | counterparty_key | counterparty_bank
+        2026-01-02    | out       | purchase        | 10     | app     |          | true                  | 5            | 40               | -
+        2026-01-02    | out       | purchase        | 30     | app     | USD      | true                  | -            | -                | -
+        2026-01-05    | in        | refund          | 30     | -       |          | false                 | 5            | 40               | -
+        2026-01-07    | out       | transfer        | 500    | branch  |          | true                  | -            | 60               | CMB
+        2026-01-08    | out       | transfer        | 200    | wechat  |          | true                  | -            | 61               | -
+        2026-01-09    | out       | wealth_buy      | 1000   | app     |          | true                  | -            | -                | -
+        2026-01-10    | out       | cash_withdrawal | 100    | atm     |          | true                  | -            | -                | -
+        2026-01-15    | in        | salary          | 9000   | -       |          | false                 | -            | 10               | -
+        2025-11-02    | out       | purchase        | 77     | web     | HKD      | true                  | 5            | 40               | -
+    """)  # fmt: skip
+
+    def told(category):
+        return tuple(row[f"{category}_{part}_90d"] for part in ("count", "sum", "share", "days"))
+
+    # Six transactions in 90 days are the customer's, eight are there in all; 2 November is the 91st day back.
+    assert told("channel_app") == (3, 1040, 3 / 6, 2)
+    assert told("channel_branch") == (1, 500, pytest.approx(1 / 6), 1)
+    assert told("channel_web") == (0, 0, 0, 0)
+    assert told("currency_cny") == (7, 10 + 30 + 500 + 200 + 1000 + 100 + 9000, 7 / 8, 7)
+    assert told("currency_other") == (1, 30, 1 / 8, 1)
+    # A purchase is with a merchant, whether the merchant is named or not, and a refund of one is, too.
+    assert told("counterparty_merchant") == (3, 70, 3 / 8, 2)
+    assert told("counterparty_other_bank") == (1, 500, 1 / 8, 1)
+    assert told("counterparty_same_bank") == (2, 9200, 2 / 8, 2)  # the transfer and the employer
+    assert told("counterparty_own") == (1, 1000, 1 / 8, 1)  # cash has nobody at the other end
+
+
 def test_nothing_bought_has_no_mix(one):
     row = one("spend_mix", "2026-01-31")
     assert (row["purchase_count_90d"], row["category_count_90d"], row["pays_rent_90d"]) == (0, 0, 0)
@@ -81,6 +111,23 @@ def test_income_savings_and_money_that_leaves(one):
     assert row["spend_to_income_90d"] == pytest.approx(3000 / 30000)
     assert (row["other_bank_out_30d"], row["other_bank_share_90d"]) == (4000, pytest.approx(4000 / 13000))
     assert row["wealth_net_buy_90d"] == 3500
+
+
+def test_spending_is_purchases_and_bills(one):
+    row = one("cash_flow", "2026-01-31", transactions="""
+        business_date | direction | type      | amount | is_customer_initiated
+        2026-01-15    | in        | salary    | 10000  | false
+        2026-01-16    | out       | purchase  | 1000   | true
+        2026-01-17    | out       | rent      | 3000   | true
+        2026-01-18    | out       | utility   | 200    | false
+        2026-01-19    | out       | insurance | 300    | false
+        2026-01-20    | out       | tuition   | 500    | true
+        2026-01-21    | out       | transfer  | 4000   | true
+        2026-01-22    | in        | rent      | 700    | false
+    """)  # fmt: skip
+    # What is sent elsewhere is not spent; a rent that comes in is none that is paid.
+    assert row["spend_to_income_90d"] == pytest.approx((1000 + 3000 + 200 + 300 + 500) / 10000)
+    assert row["net_flow_ratio_30d"] == pytest.approx((10700 - 9000) / (10700 + 9000))
 
 
 def test_months_with_income_are_calendar_months(one):
