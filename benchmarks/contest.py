@@ -148,9 +148,16 @@ def _shuffled(spark: SparkSession | None) -> int:
 
 
 def measured_at() -> dict[str, str]:
-    """The commit, told as dirty where files differ from it, and the date."""
-    told = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=RESULTS.parent, check=True, text=True, stdout=subprocess.PIPE)
-    return {"commit": told.stdout.strip(), "measured_on": datetime.now(UTC).date().isoformat()}
+    """The commit, told as dirty where files other than results differ from it, and the date."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", f":(top,exclude)benchmarks/{RESULTS.name}")
+    return {
+        "commit": _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else ""),
+        "measured_on": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=RESULTS.parent, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
 
 
 def versions() -> dict[str, str]:
