@@ -22,6 +22,7 @@ from features.groups import (
 )
 from features.labelling import Label
 from features.labels import churn_inactive_90d, value_12m
+from features.months import months_of
 from features.segmentation import Segmentation
 from features.segments import asset_tier, behaviour, risk_value
 from features.sources.balance import BALANCE
@@ -44,13 +45,17 @@ GROUPS: tuple[FeatureGroup, ...] = (
 # Other versions of them, each with a table of its own: the next one while it is backfilled and compared, an earlier one as long as a
 # champion uses it (docs/runbooks/a-new-version-of-a-group.md).
 BESIDE: tuple[FeatureGroup, ...] = ()
-SOURCES: tuple[Source, ...] = (TRANSACTION, BALANCE, CHANNEL, CREDIT, LOAN_INSTALMENT, PLAN_INSTALMENT, HOLDING, PLAN)
+SEGMENTATIONS: tuple[Segmentation, ...] = (asset_tier.SCHEME, behaviour.SCHEME, risk_value.SCHEME)
+LABELS: tuple[Label, ...] = (churn_inactive_90d.SPEC, value_12m.SPEC)
+
+OF_DAYS: tuple[Source, ...] = (TRANSACTION, BALANCE, CHANNEL, CREDIT, LOAN_INSTALMENT, PLAN_INSTALMENT, HOLDING, PLAN)
+_SQL = "\n".join([*(sql for group in (*GROUPS, *BESIDE) for sql in group.sqls), *(sql for label in LABELS for sql in label.sqls)])
+# Of the sources that somebody asks for by life to date.
+OF_MONTHS: tuple[Source, ...] = tuple(months for source in OF_DAYS if (months := months_of(source, _SQL)).measures)
+SOURCES = (*OF_DAYS, *OF_MONTHS)
 TILED: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_stored)
 SWEPT: tuple[Source, ...] = tuple(source for source in SOURCES if source.is_swept)
 WINDOW_STATE = state_table(SWEPT)
-
-SEGMENTATIONS: tuple[Segmentation, ...] = (asset_tier.SCHEME, behaviour.SCHEME, risk_value.SCHEME)
-LABELS: tuple[Label, ...] = (churn_inactive_90d.SPEC, value_12m.SPEC)
 
 FEATURES: dict[str, tuple[FeatureGroup, Feature]] = columns_of(GROUPS)
 

@@ -84,6 +84,8 @@ class Sweep:
 
     def until(self, before: Window = 0) -> Integers:
         """Per question the position after the last row that is seen so many days before the as-of date, or before the span begins."""
+        if before is Span.LTD:
+            return self.start
         if before is Span.MTD:
             return self.once(before, lambda: self.after(month_end(self.asked.as_of, 1)))
         return self.once(before, lambda: self.after(self.asked.as_of - before))
@@ -224,6 +226,10 @@ def _count(bits: Integers) -> Integers:
     return np.bitwise_count(bits).astype(np.int64)
 
 
+def _members(sweep: Sweep, measure: Measure, window: Window) -> Integers:
+    return _total(sweep, measure, lambda: _count(sweep.rows.columns[measure.column]), window)
+
+
 def _days(sweep: Sweep, measure: Measure, window: Window) -> Integers:
     days = sweep.days_of(measure.column)
     return days.until() - days.until(window)
@@ -359,10 +365,11 @@ def _largest_fall(sweep: Sweep, measure: Measure, window: int) -> Integers:
 
 _OPERATIONS: dict[Operation | None, Callable[[Sweep, Measure, Any], Integers]] = {
     Operation.SUM: _sum, Operation.SQUARES: _squares, Operation.DECAYED: _decayed, Operation.SUM_AFTER: _sum_after, Operation.MATCHED: _matched,
-    Operation.MAX: _max, Operation.KINDS: _kinds, Operation.NEW_KINDS: _new_kinds, Operation.DAYS: _days, Operation.DAYS_SINCE: _days_since,
-    Operation.DAYS_SINCE_FIRST: _days_since_first, Operation.GAP_SQUARES: _gap_squares, Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.FLOW_MEDIAN: _flow_median,
-    Operation.FLOW_SPREAD: _flow_spread, Operation.LEVEL: _level, Operation.LEVEL_BEFORE: _level, Operation.MONTH_END: _at_month_end,
-    Operation.MONTH_ENDS_BELOW: _month_ends_below, Operation.AREA: _area, Operation.AREA_SQUARES: _area_squares, Operation.AREA_LOG: _area_log,
+    Operation.MAX: _max, Operation.KINDS: _kinds, Operation.NEW_KINDS: _new_kinds, Operation.MEMBERS: _members, Operation.DAYS: _days,
+    Operation.DAYS_SINCE: _days_since, Operation.DAYS_SINCE_FIRST: _days_since_first, Operation.GAP_SQUARES: _gap_squares, Operation.SPELLS: _spells,
+    Operation.MONTHS: _months,
+    Operation.FLOW_MEDIAN: _flow_median, Operation.FLOW_SPREAD: _flow_spread, Operation.LEVEL: _level, Operation.LEVEL_BEFORE: _level,
+    Operation.MONTH_END: _at_month_end, Operation.MONTH_ENDS_BELOW: _month_ends_below, Operation.AREA: _area, Operation.AREA_SQUARES: _area_squares, Operation.AREA_LOG: _area_log,
     Operation.MOMENT_LOG: _moment_log, Operation.DAYS_BELOW: _days_below, Operation.HIGHEST: _highest, Operation.LARGEST_FALL: _largest_fall,
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from features import margin, stream
 from features.kernel import NOTHING
-from features.spec import LONGEST_WINDOW, Empty, Merge
+from features.spec import LONGEST_WINDOW, Empty, Merge, Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +166,12 @@ def measures(seen: str, wanted: Sequence[Wanted]) -> str:
 
 
 def filled(item: Wanted) -> str:
-    """The measure, where a customer has no rows what that means."""
+    """The measure, where a customer has no rows what that means; of all months before the as-of date's the life to date, that month's days with it."""
+    if item.source.days:
+        this_month = item.source.days.column_of(item.measure, Span.MTD)
+        if item.measure.empty is Empty.UNKNOWN:
+            return f"greatest({item.column}, {this_month}) as {item.told}"
+        return f"coalesce({item.column}, 0) + coalesce({this_month}, 0) as {item.told}"
     return f"coalesce({item.column}, 0) as {item.column}" if item.measure.empty is Empty.ZERO else item.column
 
 

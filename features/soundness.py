@@ -49,6 +49,10 @@ _CALL = re.compile(r"\b([a-z_]\w*)\s*\(", re.IGNORECASE)
 _BARE = re.compile(rf"\b({'|'.join(BARE)})\b(?!\s*\()", re.IGNORECASE)
 _DAYS = re.compile(r"_(\d+)d\b")
 _SPAN = re.compile(rf"_({'|'.join(Span)})\b")
+_OF = {
+    Span.MTD: "customers' own events",
+    Span.LTD: "customers' own events whose day tiles are stored, without multiples, the greatest of greatest values only",
+}
 _TEXT = re.compile(r"'[^']*'")
 
 
@@ -94,7 +98,7 @@ def _of_spans(name: str, sql: str, sources: Sequence[Source]) -> Iterator[str]:
             for span in refused:
                 yield (
                     f"[{name}] takes [{measure.operation or 'an aggregate'}] of [{source.name}] over [{span}], in [{measure.name}]; over it there are "
-                    f"{[str(one) for one in SPANNED[span]]} of customers' own events; take one of these, or a window of 1 to {LONGEST_WINDOW} days"
+                    f"{[str(one) for one in SPANNED[span]]} of {_OF[span]}; take one of these, or a window of 1 to {LONGEST_WINDOW} days"
                 )
 
 

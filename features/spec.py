@@ -3,7 +3,7 @@
 An as-of date D sees business_date <= D; a window of W days at D is business_date in (D - W, D], others are a `Span`. In an
 aggregate's SQL a contract's row covers the ages `low`..`high`, in days before D, so that a window is `low < W`; `age` is a
 state's, in days since it began. `{w}` stands for the window. Names of columns are derived, never typed:
-`<source>_<measure>_<W>d` (or `_mtd`) for measures, `<group>__<feature>_<W>d` for features.
+`<source>_<measure>_<W>d` (or `_mtd`, `_ltd`) for measures, `<group>__<feature>_<W>d` for features.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class Operation(StrEnum):
     MAX = "max"
     KINDS = "kinds"  # distinct categories in a bit set
     NEW_KINDS = "new_kinds"  # those of the last `argument` days that are not among the window's days before
+    MEMBERS = "members"  # of the rows' bit sets, added up
     DAYS = "days"  # days on which the column is positive
     DAYS_SINCE = "days_since"  # age of the last such day
     DAYS_SINCE_FIRST = "days_since_first"  # age of the first such day
@@ -83,22 +84,24 @@ class Span(StrEnum):
     """A window that is not so many days."""
 
     MTD = "mtd"  # the as-of date's calendar month, from its first day to the as-of date: of a month-end the whole month
+    LTD = "ltd"  # everything up to the as-of date, since the first business date that core tables hold
 
 
 # So many days up to the as-of date, or a span.
 Window: TypeAlias = int | Span
 # What titles of features say of a span.
-SPAN_TITLES = {Span.MTD: ("month to date", "本月至今")}
-# What may be taken over a span, of sources of events.
+SPAN_TITLES = {Span.MTD: ("month to date", "本月至今"), Span.LTD: ("life to date", "历史累计")}
+# What may be taken over a span, of customers' own events: over a life also only what comes to the same by months (`Source.tells`).
 SPANNED = {
     Span.MTD: (
         Operation.SUM, Operation.SQUARES, Operation.MAX, Operation.KINDS, Operation.DAYS, Operation.DAYS_SINCE, Operation.DAYS_SINCE_FIRST,
     ),
+    Span.LTD: (Operation.SUM, Operation.MAX, Operation.DAYS),
 }  # fmt: skip
 
 
 def suffix(window: Window) -> str:
-    """What a window is called in names: `30d`, `mtd`."""
+    """What a window is called in names: `30d`, `mtd`, `ltd`."""
     return str(window) if isinstance(window, Span) else f"{window}d"
 
 
@@ -163,6 +166,7 @@ class Source:
     """Where measures come from. `entity` and the business date are the grain of the tiles; `reads` names the core table.
 
     is_stored: tiles are kept as a table. Where a core row is a tile already (a change of a loan) a copy would tell nothing.
+    days: the source of whose day tiles these are the months (features.months); None for a source of day tiles.
     """
 
     name: str
@@ -174,6 +178,7 @@ class Source:
     columns: tuple[TileColumn, ...] = ()
     entity: tuple[str, ...] = ("customer_key",)
     is_stored: bool = False
+    days: Source | None = None
 
     @property
     def is_swept(self) -> bool:
@@ -182,17 +187,21 @@ class Source:
 
     @cached_property
     def table(self) -> Table:
-        """Contract of the stored day tiles."""
+        """Contract of the stored tiles."""
+        name, title, title_zh = f"tile_{self.name}", f"Day tiles: {self.title}", f"日切片：{self.title_zh}"
+        if self.days:
+            name, title, title_zh = f"month_tile_{self.days.name}", f"Month tiles: {self.title}", f"月切片：{self.title_zh}"
         keys = tuple(
             Column(name=name, type="bigint", description="Entity", nullable=False, sensitivity=Sensitivity.C2) for name in self.entity
         )
         return Table(
-            layer="features", name=f"tile_{self.name}", title=f"Day tiles: {self.title}", title_zh=f"日切片：{self.title_zh}",
-            grain=f"{' × '.join(self.entity)} × business_date", key=(*self.entity, "business_date"), write=Write.REPLACE,
+            layer="features", name=name, title=title, title_zh=title_zh,
+            grain=f"{' × '.join(self.entity)} × {'month' if self.days else 'business_date'}", key=(*self.entity, "business_date"), write=Write.REPLACE,
             date="business_date", partition_by=("month",),
             columns=(
                 *keys,
-                Column(name="business_date", type="date", description="Bank day", nullable=False),
+                Column(name="business_date", type="date", nullable=False,
+                       description="First day after the month, from which on its facts are seen" if self.days else "Bank day"),
                 *(Column(name=c.name, type="bigint", description=c.description, sensitivity=Sensitivity.C2) for c in self.columns),
             ),
         )  # fmt: skip
@@ -212,15 +221,29 @@ class Source:
 
     def tells(self, measure: Measure, span: Span) -> bool:
         """Whether the measure may be taken over the span."""
-        return self.is_swept and self.kind is Kind.EVENTS and measure.operation in SPANNED[span]
+        if not (self.is_swept and self.kind is Kind.EVENTS and measure.operation in SPANNED[span]):
+            return False
+        if span is Span.MTD:
+            return True
+        # Multiples of a day's sum, and the greatest of them, are others once two customers have merged: months can't tell.
+        merges = {column.name: column.merge for column in self.columns}
+        return self.is_stored and not measure.argument and (measure.operation is not Operation.MAX or merges[measure.column] is Merge.MAX)
 
     def wanted_by(self, sqls: tuple[str, ...]) -> tuple[Wanted, ...]:
-        """The measures that finishing expressions speak of, each once, in order of declaration and window."""
+        """The measures that finishing expressions speak of, each once, in order of declaration and window.
+
+        A life to date is asked of two sources: of the days' the month to date, of the months' all before it.
+        """
         text = "\n".join(sqls)
         found: list[Wanted] = []
         for measure in self.measures:
             if measure.is_windowed:
-                found += [Wanted(source=self, measure=measure, window=window) for window in self.windows_of(measure, text)]
+                windows = (self.days or self).windows_of(measure, text)
+                if self.days:
+                    windows = [window for window in windows if window is Span.LTD]
+                elif Span.LTD in windows and self.tells(measure, Span.LTD):
+                    windows = [*(window for window in windows if not isinstance(window, Span)), Span.MTD]
+                found += [Wanted(source=self, measure=measure, window=window) for window in windows]
             elif re.search(rf"\b{self.name}_{measure.name}\b", text):
                 found.append(Wanted(source=self, measure=measure, window=None))
         return tuple(found)
@@ -239,6 +262,11 @@ class Wanted:
         return self.source.column_of(self.measure, self.window)
 
     @property
+    def told(self) -> str:
+        """The column that expressions speak of."""
+        return (self.source.days or self.source).column_of(self.measure, self.window)
+
+    @property
     def aggregate(self) -> str:
         """SQL over the rows that an as-of date sees."""
         return self.measure.sql.replace("{w}", str(self.window))
@@ -251,7 +279,7 @@ class Wanted:
     @property
     def reach(self) -> int | None:
         """How many days it looks back, the as-of date included; None: as far as there are rows."""
-        if self.source.kind is not Kind.EVENTS:
+        if self.source.kind is not Kind.EVENTS or self.window is Span.LTD:
             return None
         if self.measure.operation is Operation.MONTHS:
             return LONGEST_WINDOW

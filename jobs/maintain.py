@@ -1,6 +1,6 @@
 """Weekly housekeeping: small files packed (OPTIMIZE), daily feature rows past their time dropped, unneeded files removed (VACUUM).
 
-Month-ends stay for good. Done again, it finds nothing to do.
+Month-ends stay for good, and so do month tiles. Done again, it finds nothing to do.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def retired_tables(settings: Settings) -> tuple[Table, ...]:
 
 
 def made_from_core() -> tuple[Table, ...]:
-    """Day tiles and window states: what can be made again at any time."""
+    """Tiles of days and months, and window states: what can be made again at any time."""
     from features.catalogue import TILED, WINDOW_STATE
 
     return (*(source.table for source in TILED), WINDOW_STATE)

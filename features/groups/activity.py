@@ -15,9 +15,9 @@ _UP_TO = [(f"transaction_{name}_{{w}}", f"{edge}e0") for name, edge in zip(TICKE
 GROUP = FeatureGroup(
     name="activity", version=1, title="Activity", title_zh="交易活跃度",
     declared=(
-        Feature(name="txn_count", title="Transactions", title_zh="主动交易笔数", unit="transactions", type="bigint", windows=(7, 30, 90, 180, 365),
+        Feature(name="txn_count", title="Transactions", title_zh="主动交易笔数", unit="transactions", type="bigint", windows=(7, 30, 90, 180, 365, Span.LTD),
                 empty_means=Empty.ZERO, description="Transactions the customer made", sql="transaction_initiated_count_{w}"),
-        Feature(name="active_days", title="Active days", title_zh="活跃天数", unit="days", type="bigint", windows=(30, 90, 365, Span.MTD), empty_means=Empty.ZERO,
+        Feature(name="active_days", title="Active days", title_zh="活跃天数", unit="days", type="bigint", windows=(30, 90, 365, Span.MTD, Span.LTD), empty_means=Empty.ZERO,
                 description="Days with a transaction the customer made", sql="transaction_active_days_{w}"),
         Feature(name="active_weeks", title="Active weeks", title_zh="活跃周数", unit="weeks", type="bigint", windows=(182,), empty_means=Empty.ZERO,
                 description="Of the last 26 weeks, counted back from the date, those with a transaction", sql="transaction_active_weeks_{w}"),
@@ -25,14 +25,14 @@ GROUP = FeatureGroup(
                 description="Of twelve calendar months, that of the date included, those with a transaction the customer made", sql="transaction_active_months_360d"),
         Feature(name="days_since_last", title="Days since the last transaction", title_zh="距上次交易天数", unit="days", type="bigint",
                 description="Days since the customer's last transaction; null when there is none in 365 days", sql="transaction_silent_days_365d"),
-        Feature(name="out_sum", title="Debits", title_zh="支出金额", unit="base currency", windows=(7, 30, 90, 180, 365, Span.MTD), empty_means=Empty.ZERO,
+        Feature(name="out_sum", title="Debits", title_zh="支出金额", unit="base currency", windows=(7, 30, 90, 180, 365, Span.MTD, Span.LTD), empty_means=Empty.ZERO,
                 description="All debits", sql=money("transaction_out_{w}")),
         Feature(name="in_sum", title="Credits", title_zh="收入金额", unit="base currency", windows=(7, 30, 90, 180, 365, Span.MTD), empty_means=Empty.ZERO,
                 description="All credits", sql=money("transaction_in_{w}")),
         Feature(name="ticket_mean", title="Mean debit", title_zh="笔均支出", unit="base currency", windows=(90,),
                 description="Mean of the debits the customer made; null without any",
                 sql=f"{ratio('transaction_initiated_out_{w}', 'transaction_initiated_out_count_{w}')} / 100"),
-        Feature(name="ticket_largest", title="Largest debit", title_zh="最大单笔支出", unit="base currency", windows=(90, Span.MTD),
+        Feature(name="ticket_largest", title="Largest debit", title_zh="最大单笔支出", unit="base currency", windows=(90, Span.MTD, Span.LTD),
                 description="Largest debit the customer made; null without any", sql=money("transaction_largest_out_{w}")),
         Feature(name="ticket_p95", title="95th percentile of debits", title_zh="支出95分位数", unit="base currency", windows=(90,),
                 description=f"Upper edge of the bin ({len(_UP_TO) + 1} of them, from {TICKET_EDGES[0]} to {TICKET_EDGES[-1]:,} units) that holds the 95th "

@@ -215,7 +215,7 @@ def _extremum(rise: Rise) -> Callable[[Told, Measure, int], Integers]:
 
 _ANSWERS: dict[Operation, Callable[[Told, Measure, Any], Integers]] = {
     Operation.SUM: _sum, Operation.SQUARES: _amount(Of.SQUARES), Operation.DECAYED: _decayed, Operation.SUM_AFTER: _sum_after,
-    Operation.MATCHED: _matched, Operation.MAX: _max, Operation.KINDS: _kinds, Operation.NEW_KINDS: _new_kinds,
+    Operation.MATCHED: _matched, Operation.MAX: _max, Operation.KINDS: _kinds, Operation.NEW_KINDS: _new_kinds, Operation.MEMBERS: _amount(Of.MEMBERS),
     Operation.DAYS: _amount(Of.POSITIVE), Operation.DAYS_SINCE: _days_since, Operation.DAYS_SINCE_FIRST: _days_since_first,
     Operation.GAP_SQUARES: _gap_squares, Operation.SPELLS: _spells, Operation.MONTHS: _months, Operation.FLOW_MEDIAN: _flow_median, Operation.FLOW_SPREAD: _flow_spread,
     Operation.LEVEL: _level, Operation.LEVEL_BEFORE: _level, Operation.MONTH_END: _month_end, Operation.MONTH_ENDS_BELOW: _month_ends_below,

@@ -33,6 +33,7 @@ class Of(StrEnum):
     SQUARES = "squares"
     POSITIVE = "positive"  # 1 for a row that is
     BIT = "bit"  # 1 for a row whose bit set has the bit `argument`
+    MEMBERS = "members"  # of a row's bit set
     GREATEST = "greatest"  # not added up: the greatest value, over a span
     MATCHED = "matched"  # min(value, `beside` of the day and the next)
     LEVEL = "level"
@@ -189,9 +190,9 @@ def _highest(needs: Needs, measure: Measure, window: int, _: Source) -> None:
 
 _NEEDS: dict[Operation, Callable[[Needs, Measure, Any, Source], None]] = {
     Operation.SUM: _sum, Operation.SQUARES: _amount(Of.SQUARES), Operation.DECAYED: _decayed, Operation.SUM_AFTER: _sum_after,
-    Operation.MATCHED: _matched, Operation.KINDS: _kinds, Operation.NEW_KINDS: _kinds, Operation.DAYS: _amount(Of.POSITIVE),
-    Operation.MAX: _max, Operation.DAYS_SINCE: _days, Operation.DAYS_SINCE_FIRST: _days, Operation.GAP_SQUARES: _days, Operation.SPELLS: _days,
-    Operation.MONTHS: _days,
+    Operation.MATCHED: _matched, Operation.KINDS: _kinds, Operation.NEW_KINDS: _kinds, Operation.MEMBERS: _amount(Of.MEMBERS),
+    Operation.DAYS: _amount(Of.POSITIVE), Operation.MAX: _max, Operation.DAYS_SINCE: _days, Operation.DAYS_SINCE_FIRST: _days,
+    Operation.GAP_SQUARES: _days, Operation.SPELLS: _days, Operation.MONTHS: _days,
     Operation.FLOW_MEDIAN: _flows, Operation.FLOW_SPREAD: _flows, Operation.LEVEL: _level, Operation.LEVEL_BEFORE: _level,
     Operation.MONTH_END: _month_ends, Operation.MONTH_ENDS_BELOW: _month_ends, Operation.AREA: _area,
     Operation.AREA_SQUARES: _amount(Of.LEVEL_SQUARES), Operation.AREA_LOG: _amount(Of.LEVEL_LOG), Operation.MOMENT_LOG: _moment,

@@ -27,7 +27,7 @@ from features.spec import Span
 from features.states.layout import KEPT_DAYS, MONTH_ENDS, ROWS, Amount, Layout, Of, Rise, Stair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from features.arithmetic import Integers
 
@@ -47,8 +47,8 @@ class Steps:
 class State:
     """Of customers 0, 1, …, as of one day; None: of nothing yet. Keys are the layout's.
 
-    sums: pieces × customers, the youngest piece first. spans: those of GREATEST `coded`. days: customers × KEPT_DAYS, by age. month_ends: MONTH_ENDS × customers, the
-    youngest first.
+    sums: pieces × customers, the youngest piece first. spans: those of GREATEST `coded`. days: customers × KEPT_DAYS, by age.
+    month_ends: MONTH_ENDS × customers, the youngest first.
     """
 
     as_of: int | None
@@ -142,8 +142,8 @@ class _Move:
     def span(self, amount: Amount, span: Span) -> Integers:
         """Per customer what the span held, unless it has begun anew, with what enters."""
         eve, since, held = _month_end(self.as_of, 1), self.before.as_of, self.before.spans[amount, span]
-        goes_on = since is not None and since > eve
-        first, last = self.until(since if since is not None and goes_on else eve), self.until(self.as_of)
+        goes_on = since is not None and (span is Span.LTD or since > eve)
+        first, last = self.since_border(0) if goes_on or span is Span.LTD else self.until(eve), self.until(self.as_of)
         if amount.of is Of.GREATEST:
             entering = best(self.sweep.rows.columns[amount.column], first, last, np.maximum, NOTHING)
             return coded(np.maximum(coded(held), entering) if goes_on else entering)
@@ -153,18 +153,7 @@ class _Move:
     def _told(self, amount: Amount) -> Integers:
         """Per row what it adds."""
         values = self.sweep.rows.columns[amount.column]
-        if amount.of is Of.VALUE:
-            return bounded(values, amount.column)
-        if amount.of is Of.MULTIPLES:
-            return multiples_of(values, amount.argument)
-        if amount.of is Of.SQUARES:
-            return multiples_of(values, amount.argument) ** 2
-        if amount.of is Of.POSITIVE:
-            return (values > 0).astype(np.int64)
-        if amount.of is Of.BIT:
-            return values >> amount.argument & 1
-        assert amount.of is Of.MATCHED
-        return np.minimum(values, self._went(amount, 1))
+        return np.minimum(values, self._went(amount, 1)) if amount.of is Of.MATCHED else _OF_ROWS[amount.of](amount, values)
 
     def _went(self, amount: Amount, days: int) -> Integers:
         """Per row the column beside, of its day and of so many next ones (0 or 1)."""
@@ -266,6 +255,16 @@ class _Move:
         total = self.sweep.prefix(stair.column)
         before_row = held + total[np.flatnonzero(enters)] - total[self.since_border(0)[customer]]
         return Steps(customer, day - 1, before_row)
+
+
+_OF_ROWS: dict[Of, Callable[[Amount, Integers], Integers]] = {
+    Of.VALUE: lambda amount, values: bounded(values, amount.column),
+    Of.MULTIPLES: lambda amount, values: multiples_of(values, amount.argument),
+    Of.SQUARES: lambda amount, values: multiples_of(values, amount.argument) ** 2,
+    Of.POSITIVE: lambda _, values: (values > 0).astype(np.int64),
+    Of.BIT: lambda amount, values: values >> amount.argument & 1,
+    Of.MEMBERS: lambda _, values: np.bitwise_count(values).astype(np.int64),
+}
 
 
 def coded(greatest: Integers) -> Integers:

@@ -62,7 +62,7 @@ def _measured(facts: Facts, groups: Sequence[FeatureGroup]) -> DataFrame:
     """No rows; the columns that expressions may speak of."""
     types = {column.name: column.type for column in core.CUSTOMER.columns} | COUNTED
     known = {"customer_key": "bigint", "as_of_date": "date"} | {f"customer_{name}": types[name] for name in CUSTOMER_ATTRIBUTES}
-    known |= {item.column: "bigint" for source in catalogue.SOURCES for item in catalogue.wanted(source, tuple(groups))}
+    known |= {item.told: "bigint" for source in catalogue.SOURCES for item in catalogue.wanted(source, tuple(groups))}
     return facts.context.spark.createDataFrame([], ", ".join(f"{name} {type_}" for name, type_ in known.items()))
 
 

@@ -7,7 +7,7 @@ month-end rows of the three months before the window give.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from expectations.contracts import core
-from features import margin, spine, tiles
+from features import margin, months, spine, tiles
 from features.engine import Core
 from features.sources.balance import BALANCE
 from features.sources.channel import CHANNEL
@@ -24,7 +24,7 @@ from features.sources.instalment import LOAN_INSTALMENT, PLAN_INSTALMENT
 from features.sources.transaction import TRANSACTION
 from features.spec import LONGEST_WINDOW
 from jobs import tables
-from jobs.build.dates import between
+from jobs.build.dates import between, within
 from jobs.errors import InputNotReadyError
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ FRESH_DAYS = 7
 
 def opening_of(source: Source, since: date) -> date:
     """First business date of a source's tiles for as-of dates that see business dates from `since` on."""
+    if source.days:
+        return date.min
     return since - timedelta(days=OPENING_DAYS) if source is BALANCE else since
 
 
@@ -113,7 +115,10 @@ class Facts:
         )  # fmt: skip
 
     def tiles(self, source: Source) -> DataFrame:
-        """The source's day tiles over all business dates that the as-of dates see."""
+        """The source's tiles over all business dates that the as-of dates see."""
+        if source.days:
+            ever = replace(self, first=self.last, reach=(self.last - date.min).days + 1)
+            return months.month_tiles(ever.tiles(source.days), source).where(within("business_date", date.min, self.last))
         return _TILES[source.name](self)
 
     # --- tiles per source

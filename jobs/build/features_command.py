@@ -1,6 +1,6 @@
-"""Build day tiles and all feature groups for one as-of date or a range, in one session and one pass.
+"""Build day and month tiles and all feature groups for one as-of date or a range, in one session and one pass.
 
-Reads core.*; writes features.tile_* (replaces what is new or was touched) and features.<group>_v<n> (revisions). Every open customer has
+Reads core.*; writes features.tile_* and month_tile_* (replaces what is new or was touched) and features.<group>_v<n> (revisions). Every open customer has
 a row, whether or not anything happened. Rows of other dates that late and corrected facts concern are made again (jobs/build/corrections.py).
 """
 

@@ -40,7 +40,7 @@ def answered(settings: Settings) -> tuple[date, date] | None:
     if stored is None:
         return None
     # Openings lie the same distance before every as-of date: the first date is as far after the first tile.
-    first = max(stored.since[source.name] + (date.max - opening_of(source, _since(date.max))) for source in TILED)
+    first = max(stored.since[source.name] + (date.max - opening_of(source, _since(date.max))) for source in TILED if not source.days)
     last = min(stored.true_until(settings, source) for source in TILED)
     return (first, last) if first <= last else None
 
@@ -141,7 +141,7 @@ class _Known:
             # A contract's state holds until it changes, however long ago; an instalment may be paid long after it was due, or before.
             reach, until = (date.min, self.last) if source is CREDIT else (since - timedelta(days=LONGEST_WINDOW), date.max)
             return in_duckdb.unstored_tiles(source, self.current(SOURCE_TABLES[source.reads], since=reach, until=until), PRICES)
-        opening = date.min if source.kind is Kind.STEPS else since
+        opening = date.min if source.kind is Kind.STEPS or source.days else since
         names = [column.name for column in source.table.columns]
         rows = lake.relation_or_empty(self.settings, source.table, names, first=opening, last=self.last)
         return f"(select * from {rows} where business_date between date '{opening}' and date '{self.last}')"

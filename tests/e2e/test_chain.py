@@ -168,7 +168,7 @@ def test_a_late_row_makes_the_tiles_it_touched_again_and_no_others(
     stored = tile_store.recorded(settings)
     assert stored is not None
     true_until = {source.name: stored.true_until(settings, source) for source in catalogue.TILED}
-    assert true_until == {"transaction": date(2025, 12, 19), "channel": DAY, "balance": DAY}
+    assert true_until == {"transaction": date(2025, 12, 19), "channel": DAY, "balance": DAY, "transaction_month": date(2025, 12, 19)}
 
     night = context_for("features", NEXT_DAY)
     report = run(night, features_command.build)

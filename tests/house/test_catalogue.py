@@ -86,7 +86,7 @@ def test_a_feature_is_described(name):
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
 def test_expressions_speak_of_declared_measures_only(group):
-    declared = {item.column for source in SOURCES for item in catalogue.wanted(source, (group,))}
+    declared = {item.told for source in SOURCES for item in catalogue.wanted(source, (group,))}
     declared |= {f"customer_{name}" for name in CUSTOMER_ATTRIBUTES} | {"as_of_date"}
     for feature in group.features:
         assert words(feature.sql) <= declared, feature.name
@@ -131,7 +131,7 @@ def test_segments_and_labels_speak_of_what_exists():
                 f"[{scheme.name}] uses [{name}], which permits none of its purposes"
             )
     for label in LABELS:
-        found = {item.column for source in SOURCES for item in source.wanted_by((label.outcome, *label.conditions))}
+        found = {item.told for source in SOURCES for item in source.wanted_by((label.outcome, *label.conditions))}
         assert words(" ".join((label.outcome, *label.conditions))) <= found | {"as_of_date", "customer_opened_on"}
         assert label.observation_days > 0
         assert label.outcome_days > 0

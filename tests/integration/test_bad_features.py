@@ -192,7 +192,7 @@ def test_a_gap_in_the_tiles_is_closed_before_it_is_read(context_for: Contexts, s
     assert recorded.true_until(settings, TRANSACTION) == JAN_31
     # Of other declarations: of this source nothing is trusted, of the others everything.
     other = replace(recorded, made_by=dict(recorded.made_by) | {TRANSACTION.name: "another"})
-    assert [other.true_until(settings, source) for source in catalogue.TILED] == [date.min, JAN_31, JAN_31]
+    assert [other.true_until(settings, source) for source in catalogue.TILED] == [date.min, JAN_31, JAN_31, JAN_31]
 
     # Somebody deletes tiles. The next night reads a whole year again, and is right.
     tables.log(settings, TRANSACTION.table).delete("business_date = '2026-01-20'")  # type: ignore[union-attr]

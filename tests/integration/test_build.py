@@ -88,7 +88,7 @@ def test_from_core_to_features_segments_and_labels(core, context_for, spark):
     assert (report.rows["rows_in"], report.rows["features"]) == (2, len(catalogue.FEATURES))
     assert features_of(night, JANUARY, "activity__out_sum_30d", "balances__aum_eod") == [(1, 10, 600000), (2, 0, 0)]
     stored = {source.name: tables.read(night, source.table).count() for source in catalogue.TILED}
-    assert stored == {"transaction": 1, "balance": 1, "channel": 1}  # 28, 10, 15 January
+    assert stored == {"transaction": 1, "balance": 1, "channel": 1, "transaction_month": 1}  # 28, 10, 15 January; January
 
     # The same again is no revision; a late row is one, of the group it touches, and only for the customer concerned.
     again = run(features_command, context_for("features", JANUARY, generation=1))

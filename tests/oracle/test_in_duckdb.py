@@ -142,7 +142,7 @@ def test_no_cast_rounds():
     }
     columns = [f"cast(null as {attributes.get(name, 'string')}) as customer_{name}" for name in seen.CUSTOMER_ATTRIBUTES]
     sqls = tuple(feature.sql for _, feature in catalogue.FEATURES.values())
-    columns += [f"cast(1 as bigint) as {item.column}" for source in SOURCES for item in source.wanted_by(sqls)]
+    columns += [f"cast(1 as bigint) as {item.told}" for source in SOURCES for item in source.wanted_by(sqls)]
     integers = {name: feature.sql for name, (_, feature) in catalogue.FEATURES.items() if feature.type in {"int", "bigint"}}
     kinds = ", ".join(f"typeof({dialect.in_duckdb(sql)}) as {name}" for name, sql in integers.items())
     (told,) = (

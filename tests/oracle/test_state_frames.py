@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from features import spine, windows
+from features import seen, spine, windows
 from features.catalogue import GROUPS, SWEPT, WINDOW_STATE, wanted
 from features.spec import Merge, Source
 from features.states import frames
@@ -116,5 +116,9 @@ def _finished(spark: SparkSession, measured: Mapping[tuple[int, date], Row]) -> 
     ddl = "customer_key bigint, as_of_date date, " + ", ".join(f"{item.column} bigint" for item in WANTED)
     rows = [(*key, *(row[item.column] for item in WANTED)) for key, row in sorted(measured.items())]
     return (
-        spark.createDataFrame(rows, ddl).selectExpr("customer_key", "as_of_date", *FINISHED).orderBy("customer_key", "as_of_date").collect()
+        spark.createDataFrame(rows, ddl)
+        .selectExpr("customer_key", "as_of_date", *(seen.filled(item) for item in WANTED))
+        .selectExpr("customer_key", "as_of_date", *FINISHED)
+        .orderBy("customer_key", "as_of_date")
+        .collect()
     )

@@ -14,13 +14,16 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from features import spine, stream, tiles, windows
+from features import months, spine, stream, tiles, windows
+from features.catalogue import OF_MONTHS
 from features.sources.balance import BALANCE
 from features.sources.transaction import TRANSACTION
 from features.spec import LONGEST_WINDOW
 from tests.fixtures.examples import examples
 
+MONTHS = next(source for source in OF_MONTHS if source.days is TRANSACTION)
 FIRST = date(2023, 11, 1)
 DAYS = [FIRST + timedelta(days=offset) for offset in range(900)]  # two ends of February, one of them a leap day
 WINDOWS = (7, 30, 90, 365)
@@ -79,7 +82,8 @@ def owner_on(customer: int, mergers: Sequence[tuple[tuple[int, int], date]], as_
 
 def naive_events(events: Sequence[Event], as_of: date, window: int) -> dict[str, Any]:
     seen = [event for event in events if as_of - timedelta(days=window) < event.day <= as_of]
-    this_month = [event for event in events if event.day <= as_of and (event.day.year, event.day.month) == (as_of.year, as_of.month)]
+    ever = [event for event in events if event.day <= as_of]
+    this_month = [event for event in ever if (event.day.year, event.day.month) == (as_of.year, as_of.month)]
     mine = [event for event in seen if event.is_initiated]
     days = sorted({event.day for event in mine})
     return {
@@ -91,6 +95,10 @@ def naive_events(events: Sequence[Event], as_of: date, window: int) -> dict[str,
         f"active_weeks_{window}d": len({(as_of - day).days // 7 for day in days}),
         f"silent_days_{window}d": (as_of - days[-1]).days if days else None,
         f"first_active_days_{window}d": (as_of - days[0]).days if days else None,
+        "out_ltd": sum(event.minor for event in ever if event.is_out),
+        "initiated_count_ltd": sum(event.is_initiated for event in ever),
+        "largest_out_ltd": max((event.minor for event in ever if event.is_initiated and event.is_out), default=None),
+        "active_days_ltd": len({event.day for event in ever if event.is_initiated}),
         "in_mtd": sum(event.minor for event in this_month if not event.is_out),
         "largest_out_mtd": max((event.minor for event in this_month if event.is_initiated and event.is_out), default=None),
         "active_days_mtd": len({event.day for event in this_month if event.is_initiated}),
@@ -143,21 +151,23 @@ def taken(
 ) -> dict[tuple[int, date], dict[str, Any]]:  # fmt: skip
     """The measures that the twin tells, for every customer and date, or for `pairs` of them; what is empty filled in."""
     names = [f"{source.name}_{name}" for name in next(iter(expected.values()))]
-    wanted = source.wanted_by((" ".join(names),))
+    sources = {source: day_tiles}
+    if source is TRANSACTION:
+        # Of what lies further back than windows of days there are only months.
+        opening = min(day for _, day in pairs or [(0, day) for day in dates]) - timedelta(days=LONGEST_WINDOW)
+        sources = {source: day_tiles.where(F.col("business_date") > F.lit(opening)), MONTHS: months.month_tiles(day_tiles, MONTHS)}
+    wanted = [item for one in sources for item in one.wanted_by((" ".join(names),))]
     asked = pairs or [(customer, day) for customer in range(1, 5) for day in dates]
     everybody = spark.createDataFrame(asked, "customer_key bigint, as_of_date date")
     owners = owners_of(spark, mergers)
     if pairs:
         customer, day = np.array([(one, (as_of - windows.EPOCH).days) for one, as_of in pairs], dtype=np.int64).T
-        swept = windows.swept_for({source: day_tiles}, wanted, stream.Each(customer, day), owners)
+        swept = windows.swept_for(sources, wanted, stream.Each(customer, day), owners)
     else:
-        swept = windows.swept({source: day_tiles}, wanted, dates, owners)
+        swept = windows.swept(sources, wanted, dates, owners)
     rows = windows.with_measures(everybody, [(swept, wanted)]).collect()
     cut = len(source.name) + 1
-    return {
-        (row["customer_key"], row["as_of_date"]): {k[cut:]: v for k, v in row.asDict().items() if k not in {"customer_key", "as_of_date"}}
-        for row in rows
-    }
+    return {(row["customer_key"], row["as_of_date"]): {k[cut:]: v for k, v in row.asDict().items() if k in names} for row in rows}
 
 
 def event_tiles(spark: SparkSession, events: Sequence[Event]) -> Any:

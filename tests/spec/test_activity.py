@@ -46,6 +46,24 @@ def test_a_month_to_date_begins_on_its_first_day(bank):
     assert month == [(7, 0, 1, 7), (30, 0, 1, 20), (70, 500, 2, 40), (0, 0, 0, None), (80, 0, 1, 80)]
 
 
+def test_a_life_to_date_forgets_nothing(bank):
+    held = bank(
+        merges="customer_key | survivor_key | merged_on\n2 | 1 | 2026-02-10",
+        transactions="""
+        customer_key | business_date | amount | is_customer_initiated
+        1            | 2021-07-31    | 1000   | true
+        1            | 2026-01-31    | 10     | true
+        1            | 2026-02-01    | 20     | true
+        1            | 2026-02-03    | 5      | false
+        2            | 2021-07-31    | 3000   | true
+        2            | 2026-02-01    | 40     | true
+    """)  # fmt: skip
+    found = held.features("activity", "2021-07-31", "2026-01-31", "2026-02-09", "2026-02-10")
+    life = [(row["txn_count_ltd"], row["out_sum_ltd"], row["active_days_ltd"], row["ticket_largest_ltd"]) for row in found.values()]
+    # On the 10th the other customer's life is theirs too: five transactions, on the same three days.
+    assert life == [(1, 1000, 1, 1000), (2, 1010, 2, 1000), (3, 1035, 3, 1000), (5, 4075, 3, 3000)]
+
+
 def test_only_what_the_customer_did_counts_as_activity(one):
     row = one("activity", "2026-01-31", transactions="""
         business_date | direction | amount | type           | is_customer_initiated

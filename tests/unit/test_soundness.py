@@ -87,6 +87,28 @@ def test_a_span_is_taken_of_what_adds_up_only() -> None:
         "'days_since', 'days_since_first'] of customers' own events; take one of these, or a window of 1 to 365 days"
     )
     assert of_debt.startswith("[rhythm_v1__debt_mtd] takes [area] of [credit] over [mtd], in [debt_area]; over it there are ['sum', ")
+    # Of a life only what months can tell, and of sources that have month tiles.
+    assert told(replace(PLAIN, sql="transaction_purchase_{w} + transaction_mcc_travel_days_{w}", windows=(Span.LTD,))) == []
+    of_multiples, of_kinds, of_day_sums, of_plans = told(
+        *(
+            replace(PLAIN, name=f"life{nth}", sql=sql)
+            for nth, sql in enumerate(
+                (
+                    "transaction_income_units_ltd",
+                    "transaction_counterparties_0_ltd",
+                    "transaction_largest_income_ltd",
+                    "plan_instalment_due_ltd",
+                )
+            )
+        )
+    )
+    assert of_kinds == (
+        "[rhythm_v1__life1] takes [kinds] of [transaction] over [ltd], in [counterparties_0]; over it there are ['sum', 'max', 'days'] of customers' own "
+        "events whose day tiles are stored, without multiples, the greatest of greatest values only; take one of these, or a window of 1 to 365 days"
+    )
+    assert [fault.split(" of ")[0] for fault in (of_multiples, of_day_sums, of_plans)] == [
+        "[rhythm_v1__life0] takes [sum]", "[rhythm_v1__life2] takes [max]", "[rhythm_v1__life3] takes [sum]",
+    ]  # fmt: skip
     (of_label,) = soundness.faults([], catalogue.SOURCES, {"label x": "transaction_active_weeks_mtd > 1"})
     assert of_label.startswith("[label x] takes [spells] of [transaction] over [mtd]")
 
