@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from benchmarks import windows
 from benchmarks.bank import EVE, NIGHT, ROOT, Home, Scale
 from expectations.contracts import core
+from features.operations import LONGEST_WINDOW
 from features.sources.transaction import MCC_GROUPS, TRANSACTION
-from features.spec import LONGEST_WINDOW
 from jobs import tables
 from jobs.context import JobContext
 

@@ -17,8 +17,9 @@ from benchmarks.bank import EVE, NIGHT, Home
 from benchmarks.contest import Answer
 from expectations.contracts import core
 from features import dialect, in_duckdb, seen, stream, tiles, windows
+from features.operations import LONGEST_WINDOW, Operation
 from features.sources.transaction import TRANSACTION
-from features.spec import LONGEST_WINDOW, Operation, Wanted
+from features.spec import Wanted
 from features.states import frames as states_of
 from features.states.stream import state_column
 from jobs import frames, tables

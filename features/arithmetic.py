@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from features.spec import LONGEST_WINDOW, MOST
+from features.operations import LONGEST_WINDOW, MOST
 
 Integers: TypeAlias = NDArray[np.int64]
 

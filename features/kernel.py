@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from features.arithmetic import Integers, bounded, lower_median, millionths_of_log, month_end, month_of, multiples_of, prefix_sums
-from features.spec import LONGEST_WINDOW, Merge, Operation, Span
+from features.operations import LONGEST_WINDOW, Merge, Operation, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from features.spec import Measure, Wanted, Window
+    from features.operations import Window
+    from features.spec import Measure, Wanted
 
 Made = TypeVar("Made")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from features.spec import Empty, Measure, Operation
+from features.operations import Operation
+from features.spec import Empty, Measure
 
 # --- measures over events: one row per customer and day ------------------------------------------------------------
 

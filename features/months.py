@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from features import seen
-from features.spec import Kind, Measure, Merge, Operation, Source, Span, TileColumn
+from features.operations import Merge, Operation, Span
+from features.spec import Kind, Measure, Source, TileColumn
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

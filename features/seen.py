@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from features import margin, stream
 from features.kernel import NOTHING
-from features.spec import LONGEST_WINDOW, Empty, Merge, Span
+from features.operations import LONGEST_WINDOW, Merge, Span
+from features.spec import Empty
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

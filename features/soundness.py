@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from features.spec import LONGEST_WINDOW, SPANNED, Span
+from features.operations import LONGEST_WINDOW, SPANNED, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,8 +7,9 @@ Salaries, fees, interest and standing orders are not the customer's doing and ar
 from __future__ import annotations
 
 from features.finish import deviation, money, percentile, ratio
+from features.operations import Span
 from features.sources.transaction import TICKET_EDGES, TICKETS_UP_TO
-from features.spec import Empty, Feature, FeatureGroup, Span
+from features.spec import Empty, Feature, FeatureGroup
 
 _UP_TO = [(f"transaction_{name}_{{w}}", f"{edge}e0") for name, edge in zip(TICKETS_UP_TO, TICKET_EDGES, strict=True)]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from features.finish import deviation, flag, money, ratio
-from features.spec import Empty, Feature, FeatureGroup, Span
+from features.operations import Span
+from features.spec import Empty, Feature, FeatureGroup
 
 _INCOME = tuple(f"transaction_income_{part}_{{w}}" for part in ("days", "units", "squares"))
 

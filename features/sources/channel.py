@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from features.measures import days_since, days_with, decayed, kinds_in, total
-from features.spec import Kind, Merge, Source, TileColumn
+from features.operations import Merge
+from features.spec import Kind, Source, TileColumn
 
 CHANNELS = ("app", "web", "wechat", "branch", "atm", "call_centre")
 DIGITAL = ("app", "web", "wechat")

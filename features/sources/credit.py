@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from features.measures import area, highest, level, level_before, state, state_count
-from features.spec import Empty, Kind, Measure, Merge, Source, TileColumn
+from features.operations import Merge
+from features.spec import Empty, Kind, Measure, Source, TileColumn
 
 COLUMNS = (
     ("is_open", "case when status = 'closed' then 0 else 1 end", "1 while the contract runs"),

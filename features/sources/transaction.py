@@ -17,8 +17,9 @@ from features.measures import (
     squares,
     total,
 )
+from features.operations import Merge
 from features.sources.channel import CHANNELS
-from features.spec import Kind, Merge, Source, TileColumn
+from features.spec import Kind, Source, TileColumn
 
 MCC_GROUPS = (
     "grocery", "dining", "transport", "fuel", "travel", "apparel", "electronics", "medical", "education", "entertainment",

@@ -9,7 +9,7 @@ import numpy as np
 
 from features.arithmetic import lower_median, month_end, month_of
 from features.kernel import LEVELS_SINCE, NOTHING
-from features.spec import LONGEST_WINDOW, Operation, Span
+from features.operations import LONGEST_WINDOW, Operation, Span
 from features.states.layout import KEPT_DAYS, ROWS, Amount, Layout, Of, Rise, Stair, area, bits_of, summed
 from features.states.rolling import coded
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from features.arithmetic import Integers
-    from features.spec import Measure, Wanted, Window
+    from features.operations import Window
+    from features.spec import Measure, Wanted
     from features.states.rolling import Bits, State
 
 

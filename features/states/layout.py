@@ -12,12 +12,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from features.kernel import LEVELS_SINCE
-from features.spec import Kind, Operation, Span, digest_of
+from features.operations import Operation, Span
+from features.spec import Kind, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from features.spec import Measure, Source, Wanted, Window
+    from features.operations import Window
+    from features.spec import Measure, Source, Wanted
 
 # Days on which there is a row at all.
 ROWS = "rows"

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from features.arithmetic import bounded, millionths_of_log, month_end, multiples_of, prefix_sums
 from features.kernel import NOTHING, Questions, Rows, Sweep, best
-from features.spec import Span
+from features.operations import Span
 from features.states.layout import KEPT_DAYS, MONTH_ENDS, ROWS, Amount, Layout, Of, Rise, Stair
 
 if TYPE_CHECKING:

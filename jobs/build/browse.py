@@ -8,7 +8,8 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from features import catalogue
-from features.spec import PURPOSES, SPAN_TITLES
+from features.operations import SPAN_TITLES
+from features.spec import PURPOSES
 from jobs.build import versions
 from jobs.errors import UsageError
 

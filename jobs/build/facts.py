@@ -17,12 +17,12 @@ from pyspark.sql import functions as F
 from expectations.contracts import core
 from features import margin, months, spine, tiles
 from features.engine import Core
+from features.operations import LONGEST_WINDOW
 from features.sources.balance import BALANCE
 from features.sources.channel import CHANNEL
 from features.sources.credit import CREDIT
 from features.sources.instalment import LOAN_INSTALMENT, PLAN_INSTALMENT
 from features.sources.transaction import TRANSACTION
-from features.spec import LONGEST_WINDOW
 from jobs import tables
 from jobs.build.dates import between, within
 from jobs.errors import InputNotReadyError

@@ -12,8 +12,9 @@ from expectations.contracts import core
 from features import catalogue, in_duckdb, margin
 from features.catalogue import TILED
 from features.in_duckdb import features_of
+from features.operations import LONGEST_WINDOW
 from features.sources.credit import CREDIT
-from features.spec import LONGEST_WINDOW, Kind
+from features.spec import Kind
 from features.spine import Merged
 from jobs import tables
 from jobs.build import tile_store

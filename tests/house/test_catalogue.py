@@ -11,9 +11,10 @@ from expectations.contracts.scores import BAND_LEGEND, BANDS
 from expectations.contracts.types import Sensitivity
 from features import catalogue
 from features.catalogue import FEATURES, GROUPS, LABELS, SEGMENTATIONS, SOURCES
+from features.operations import LONGEST_WINDOW
 from features.seen import CUSTOMER_ATTRIBUTES
 from features.sources.channel import CHANNELS
-from features.spec import LONGEST_WINDOW, PURPOSES, Empty, digest_of
+from features.spec import PURPOSES, Empty, digest_of
 from jobs.models.catalogue import MODELS
 from tests.house.definitions import ASKED_FOR, DEFINITIONS, DIMENSIONS
 

@@ -11,7 +11,8 @@ import pytest
 from conf.settings import Settings
 from expectations.contracts import core
 from features import catalogue, engine
-from features.spec import Empty, Feature, Span
+from features.operations import Span
+from features.spec import Empty, Feature
 from jobs import tables
 from jobs.build import tile_store
 from jobs.build.facts import Facts

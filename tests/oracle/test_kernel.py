@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from features import measures, stream
 from features.arithmetic import LARGEST
 from features.kernel import LEVELS_SINCE, NOTHING, Questions, Rows, Sweep, answer, one_per_day
-from features.spec import SPANNED, Empty, Kind, Measure, Merge, Operation, Source, Span, TileColumn, Wanted, Window
+from features.operations import SPANNED, Merge, Operation, Span, Window
+from features.spec import Empty, Kind, Measure, Source, TileColumn, Wanted
 from tests.fixtures.examples import examples
 
 EPOCH = date(1970, 1, 1)

@@ -15,7 +15,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from features import seen, spine, windows
 from features.catalogue import GROUPS, SWEPT, WINDOW_STATE, wanted
-from features.spec import Merge, Source
+from features.operations import Merge
+from features.spec import Source
 from features.states import frames
 from jobs.build.facts import planned_once
 from tests.fixtures.examples import IS_MANY

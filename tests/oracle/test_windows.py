@@ -18,9 +18,9 @@ from pyspark.sql import functions as F
 
 from features import months, spine, stream, tiles, windows
 from features.catalogue import OF_MONTHS
+from features.operations import LONGEST_WINDOW
 from features.sources.balance import BALANCE
 from features.sources.transaction import TRANSACTION
-from features.spec import LONGEST_WINDOW
 from tests.fixtures.examples import examples
 
 MONTHS = next(source for source in OF_MONTHS if source.days is TRANSACTION)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from features import catalogue, soundness
-from features.spec import Feature, Span, TileColumn
+from features.operations import Span
+from features.spec import Feature, TileColumn
 
 RHYTHM = next(group for group in catalogue.GROUPS if group.name == "rhythm")
 PLAIN = Feature(name="plain", title="Plain", title_zh="平", description="A plain number", unit="days", sql="transaction_silent_days_365d")
