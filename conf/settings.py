@@ -111,7 +111,6 @@ class Publish(_Part):
 
 class Retention(_Part):
     daily_rows_days: int
-    corrected_days: int
     data_docs_partitions: int
     vacuum_hours: int
     optimize_min_files: int

@@ -98,8 +98,8 @@ class FeatureStore:
     ) -> Drawn:  # fmt: skip
         """What corrections did to published rows. Grain: as_of_date × feature that a revision changed, in that order.
 
-        rows, those of them whose value came or went, mean and largest absolute change (null for names). known_since: of revisions known from
-        that instant (with a zone) on. Without any, no row.
+        rows, those of them whose value came or went, mean and largest absolute change (null for names); filled: further rows, published
+        before the feature was declared. known_since: of revisions known from that instant (with a zone) on. Without any, no row.
         """
         names, groups = self._chosen(features, purpose)
         first, last = (None if day is None else _day(day) for day in (since, until))

@@ -22,7 +22,7 @@ PAGES = (20, 400, None)
 # Delta's operations after which a table holds the same rows.
 KEEPS_ROWS = ("CREATE TABLE", "ADD COLUMN", "OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")
 
-# Metadata of a column that the table gained when it had rows: older files are without it.
+# Metadata of a column that the table gained when it had rows, with when the run began that gave it: older files are without it.
 ADDED = "kequn.added"
 
 
@@ -51,6 +51,14 @@ def added(opened: DeltaLog, names: Iterable[str]) -> dict[str, str]:
     """Those of the columns that the table gained when it had rows, with Delta's name of their type."""
     wanted = set(names)
     return {field.name: str(field.type.type) for field in opened.schema().fields if field.name in wanted and ADDED in field.metadata}
+
+
+def added_at(settings: Settings, table: Table) -> dict[str, datetime]:
+    """The columns that the table gained when it had rows: of which instant on what is known of them may be told."""
+    opened = log(settings, table)
+    told = {field.name: str(field.metadata.get(ADDED, "")) for field in opened.schema().fields} if opened else {}
+    # Columns of tables that were widened before the instant was noted say "true" only.
+    return {name: datetime.fromisoformat(at) for name, at in told.items() if at not in {"", "true"}}
 
 
 def version(settings: Settings, table: Table) -> int:

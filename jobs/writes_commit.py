@@ -104,9 +104,9 @@ def widen(context: RunContext, table: Table) -> None:
     opened = log(context.settings, table)
     if opened is None:
         return
-    known = {field.name for field in opened.schema().fields}
+    known, now = {field.name for field in opened.schema().fields}, context.started_at.isoformat()
     lacking = [
-        Field(field.name, field.type, nullable=True, metadata={ADDED: "true"}) for field in _schema(table).fields if field.name not in known
+        Field(field.name, field.type, nullable=True, metadata={ADDED: now}) for field in _schema(table).fields if field.name not in known
     ]
     if lacking:
         with explained(context, table):

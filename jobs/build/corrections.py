@@ -72,15 +72,14 @@ def seen(settings: Settings) -> dict[str, int]:
 def due(context: JobContext, now: Mapping[str, int], asked: Mapping[FeatureGroup, Collection[date]]) -> Corrections | None:
     """What has changed since the newest run of `kequn features`, without the dates that are asked for anyway, by group.
 
-    None where nothing has, no date is stored that it concerns, or no run has told what it saw. Dates that lie further back
-    than the settings' `retention.corrected_days` are left as they are.
+    None where nothing has, no date is stored that it concerns, or no run has told what it saw. However far back a date lies:
+    what the run does not correct no later one would find.
     """
     before: dict[str, int] = ledger.figures_of_newest(context.settings, "features").get("seen", {})
     touched = _touched(context.settings, before, now)
     if not touched:
         return None
-    reach = context.as_of - timedelta(days=context.settings.retention.corrected_days)
-    dates = _stored(context, max(min(touched.values()), reach), asked)
+    dates = _stored(context, min(touched.values()), asked)
     return Corrections(before=before, now=now, touched=touched, dates=dates) if dates else None
 
 

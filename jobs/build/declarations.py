@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from features.spec import Feature, FeatureGroup
+    from features.spec import Feature, FeatureGroup, Source
     from jobs.build.facts import Facts
 
 SHOWN = 5
@@ -26,6 +26,8 @@ OVERFLOW = re.compile(r"OverflowError: (?P<said>.*)|ARITHMETIC_OVERFLOW\] (?P<to
 # ANSI's errors of an expression over rows.
 EXPRESSION = re.compile(r"\[(CAST_INVALID_INPUT|CAST_OVERFLOW|DIVIDE_BY_ZERO|INVALID_ARRAY_INDEX|REMAINDER_BY_ZERO)[.\w]*\] .*")
 LOST = re.compile(r"FAILED_READ_FILE|FILE_NOT_EXIST|PATH_NOT_FOUND|FileNotFoundException")
+FILE = re.compile(r"/(?P<layer>\w+)/(?P<name>\w+)/(?:month=\w+/)?(?P<file>[^/\s]+\.parquet)")
+COLUMN = re.compile(r"Column \[(\w+)\]")
 
 
 def expect_sound() -> None:
@@ -91,29 +93,34 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Spark's failures over rows as the kinds that a scheduler knows; others unchanged."""
+def explained(making: Source | None = None) -> Iterator[None]:
+    """Spark's failures over rows as the kinds that a scheduler knows; others unchanged. making: of whose day tiles, where it is known."""
     try:
         yield
     except KequnError:
         raise
     except Exception as error:
-        raise _kind_of(error) from error
+        raise _kind_of(error, [making] if making else list(catalogue.SOURCES)) from error
 
 
-def _kind_of(error: Exception) -> Exception:
+def _kind_of(error: Exception, sources: Sequence[Source]) -> Exception:
     text = str(error)
     if found := OVERFLOW.search(text):
         said = found["said"] or found["told"]
+        named = COLUMN.search(said)
+        concerned = [source for source in sources if not named or named[1] in {column.name for column in source.columns}]
+        tiles, core_tables = [source.table.full_name for source in concerned], sorted({source.reads for source in concerned})
         return DataRejectedError(
-            f"A sum does not fit 64 bits: {said[:LENGTH]}; look for such amounts in the core tables and quarantine them"
+            f"A sum of {tiles} does not fit 64 bits: {said[:LENGTH]}; look for such amounts in {core_tables} and quarantine them"
         )
     if found := EXPRESSION.search(text):
         return ConfigurationError(
             f"An expression of features/ fails on these facts: {found[0][:LENGTH]}; guard it, as features.finish.ratio does"
         )
     if LOST.search(text):
+        lost = FILE.search(text)
+        told = f"Table [{lost['layer']}.{lost['name']}] lacks the file [{lost['file']}]" if lost else "A table lacks files"
         return InvariantError(
-            f"A table lacks files that its log names: {_first_line(error)}; restore them, or make tiles again with `kequn features --force`"
+            f"{told} that its log names: {_first_line(error)}; restore it, or make tiles and states again with `kequn features --force`"
         )
     return error

@@ -6,6 +6,7 @@ a row, whether or not anything happened. Rows of other dates that late and corre
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from features import catalogue, engine, windows
 from features.spec import columns_of
 from jobs import frames, ledger, lock, runner, tables
-from jobs.build import browse, corrections, declarations, tile_store, versions, window_states
+from jobs.build import browse, corrections, declarations, revised, tile_store, versions, window_states
 from jobs.build.dates import add_month_ends_argument, as_of_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
 from jobs.context import JobReport
@@ -87,17 +88,27 @@ def _build(context: JobContext) -> JobReport:
         span = check(wide, asked)
         appends = _appends(context, wide, span, dict.fromkeys(asked, dates))
         published = side_by_side([*appends, night.store] if night and night.is_made else appends)
+    _say_what_is_mistrusted(stored, night.made_anew if night else [])
     if night and night.is_made:
         states = night.recorded(published[-1])
         night.release()
     corrected = _correct(known, late, concerned) if late else []
     concerned.release()
     figures = {
-        "states": [one.figures for one in states],
+        "states": [one.figures for one in states], "states_made_anew": night.made_anew if night else [],
         "first": str(dates[0]), "last": str(dates[-1]), "tiles": stored.figures, "seen": seen, "corrections": late.figures if late else {},
-        "spec_hashes": spec_hashes,
+        "revised": revised.told(context.settings, groups, [*published, *corrected], known_since=context.started_at), "spec_hashes": spec_hashes,
     }  # fmt: skip
     return _report([*written, *published], corrected, rows=span.rows, dates=dates, asked=asked, figures=figures)
+
+
+def _say_what_is_mistrusted(tiles: tile_store.Stored, states: Sequence[str]) -> None:
+    """Of tiles of which nothing could be trusted, and of states that could not be rolled: what was made again, from when on, and why."""
+    for name, told in tiles.made_again.items():
+        if told["from"] == str(tiles.since[name]):
+            sys.stderr.write(f"kequn features: day tiles of [{name}] were made again from [{told['from']}] on: {told['because']}\n")
+    for because in states:
+        sys.stderr.write(f"kequn features: everybody's window states were made again: {because}\n")
 
 
 def _asked(groups: Sequence[FeatureGroup], request: Request) -> tuple[FeatureGroup, ...]:

@@ -10,7 +10,7 @@ they are over, of the stored days; those further back, of core tables. They are 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -24,12 +24,13 @@ from features.sources.channel import CHANNEL
 from features.sources.transaction import TRANSACTION
 from features.spec import Kind
 from jobs import ledger, tables
+from jobs.build import declarations
 from jobs.build.dates import between, within
 from jobs.build.facts import Facts
 from jobs.threads import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -55,7 +56,8 @@ class Stored:
     """Tiles of business dates since[source]..until (of months those that are over by then), made of these versions of
     core tables; made_by: by source (`maker`).
 
-    kept_in: by source the version of its table that holds them.
+    kept_in: by source the version of its table that holds them. made_again: by source from which date on this run made tiles again that
+    were stored, and why.
     """
 
     since: Mapping[str, date]
@@ -63,23 +65,36 @@ class Stored:
     versions: Mapping[str, int]
     made_by: Mapping[str, str]
     kept_in: Mapping[str, int]
+    made_again: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def figures(self) -> dict[str, Any]:
         since = {name: str(day) for name, day in self.since.items()}
         return {
             "since": since, "until": str(self.until), "versions": dict(self.versions), "made_by": dict(self.made_by), "kept_in": dict(self.kept_in),
+            "made_again": dict(self.made_again),
         }  # fmt: skip
 
     def true_until(self, settings: Settings, source: Source) -> date:
         """Last business date whose tiles are as core tables tell now, and as they were left: not where somebody deleted rows."""
+        stale, _ = self.stale_from(settings, source)
+        return min(self.until, _day_before(stale))
+
+    def stale_from(self, settings: Settings, source: Source) -> tuple[date, str]:
+        """First business date whose tiles are not true any more, and why: the first of all where none can be trusted, the last where all can."""
         if self.made_by.get(source.name) != maker(source):
-            return date.min
-        touched = [tables.first_touched(settings, table, after=self.versions[table.full_name]) for table in made_of(source)]
-        if left := tables.first_touched(settings, source.table, after=self.kept_in[source.name]):
-            touched.append(str(first_fact(source, date.fromisoformat(left))))
-        stale = min((date.fromisoformat(day) for day in touched if day), default=date.max)
-        return min(self.until, stale - timedelta(days=1)) if stale > date.min else date.min
+            return date.min, "its columns, or the code that makes its tiles, were others"
+        after = {table: self.versions[table.full_name] for table in made_of(source)} | {source.table: self.kept_in[source.name]}
+        days = [(day, table) for table, known in after.items() if (day := tables.first_touched(settings, table, after=known))]
+        if not days:
+            return date.max, ""
+        touched = [(date.fromisoformat(day), table) for day, table in days]
+        first, table = min(
+            ((first_fact(source, day) if table is source.table else day, table) for day, table in touched), key=lambda one: one[0]
+        )
+        if first == date.min:
+            return first, f"[{table.full_name}] has commits since version [{after[table]}] that do not tell which dates they touched"
+        return first, f"[{table.full_name}] has late or corrected rows since version [{after[table]}]"
 
 
 def made_of(source: Source) -> tuple[Table, ...]:
@@ -127,23 +142,37 @@ def trusted(facts: Facts) -> dict[str, DataFrame]:
 def brought_up_to_date(facts: Facts) -> tuple[dict[str, DataFrame], list[Written], Stored]:
     """Tiles by source for what the as-of dates see, with what was written, and what is stored now.
 
-    All that is not true any more is made again, also after the last as-of date. `--force` makes everything again.
+    All that is missing or not true any more is made again, also after the last as-of date. `--force` makes everything again.
     """
     context = facts.context
-    before = None if context.request.force else recorded(context.settings)
+    before = recorded(context.settings)
+    kept = None if context.request.force else before
     versions = {table.full_name: tables.version(context.settings, table) for made_of in MADE_OF.values() for table in made_of}
-    # A source that is declared since is made as a whole, the others are not.
-    kept = before if before and all(before.since.get(source.name, date.min) <= facts.opening(source) for source in TILED) else None
+    openings = {source.name: facts.opening(source) for source in TILED}
+    stale = {source: kept.stale_from(context.settings, source) for source in TILED} if kept else {}
     after = Stored(
-        since={source.name: facts.opening(source) for source in TILED} | dict(kept.since if kept else {}),
-        until=max(kept.until, facts.last) if kept else facts.last, versions=versions,
+        since={name: min(day, kept.since.get(name, day)) for name, day in openings.items()} if kept else openings,
+        until=max(before.until, facts.last) if before else facts.last, versions=versions,
         made_by={source.name: maker(source) for source in TILED}, kept_in={},
     )  # fmt: skip
-    written = side_by_side(partial(_make, facts, source, kept, after) for source in TILED if not source.days)
+    lacking = {
+        source: _lacking(source, kept, stale[source][0], after) if kept else [(after.since[source.name], after.until)]
+        for source in TILED if not source.days
+    }  # fmt: skip
+    written = side_by_side(partial(_make, context, source, spans, after) for source, spans in lacking.items())
     # Months are made of the days that are stored by now.
-    written += side_by_side(partial(_make_months, facts, source, source.days, kept, after) for source in TILED if source.days)
+    untrue = {source: min(stale[source][0], _day_after(kept.until)) if kept else date.min for source in TILED if source.days}
+    written += side_by_side(partial(_make_months, context, source, day.replace(day=1), after) for source, day in untrue.items())
+    told = {
+        source.name: {"from": str(max(day, after.since[source.name])), "because": because}
+        for source, (day, because) in stale.items() if kept and source.name in kept.since and day <= kept.until
+    }  # fmt: skip
     kept_in = {source.name: tables.version(context.settings, source.table) for source in TILED}
-    return {source.name: _read(facts, source, after) for source in TILED}, [one for one in written if one], replace(after, kept_in=kept_in)
+    return (
+        {source.name: _read(facts, source, after) for source in TILED},
+        [one for each in written for one in each],
+        replace(after, kept_in=kept_in, made_again=told),
+    )
 
 
 def _read(facts: Facts, source: Source, stored: Stored) -> DataFrame:
@@ -153,35 +182,50 @@ def _read(facts: Facts, source: Source, stored: Stored) -> DataFrame:
     return tiles.opened(found, source, opening) if levels_add_up else found
 
 
-def _make(facts: Facts, source: Source, kept: Stored | None, after: Stored) -> Written | None:
-    """Make the source's tiles that are missing or not true any more; None where there are none."""
-    if kept is None:
-        return _store(facts.context, source, facts, since=facts.opening(source))
-    since = max(after.since[source.name], kept.true_until(facts.context.settings, source) + timedelta(days=1))
-    if since > after.until:
-        return None
-    reach = (after.until - since).days + 1
-    made_again = Facts(facts.context, after.until, after.until, reach=reach, known_from=after.since[source.name])
-    return _store(facts.context, source, made_again, since=since)
+def _lacking(source: Source, kept: Stored, stale: date, after: Stored) -> list[tuple[date, date]]:
+    """Business dates whose tiles are missing or not true any more (`stale` and later ones), from each first to each last."""
+    first = after.since[source.name]
+    # A source that is declared since has no tiles yet: it is made as a whole.
+    known = kept.since.get(source.name, first)
+    untrue = min(stale, _day_after(kept.until))
+    # The first tiles of levels hold all that was there before: with tiles before them they are others.
+    if first < known and (source.kind is Kind.STEPS or untrue <= known):
+        return [(first, after.until)]
+    spans = [(first, _day_before(known)), (max(known, untrue), after.until)]
+    return [(since, until) for since, until in spans if since <= until]
 
 
-def _make_months(facts: Facts, source: Source, days: Source, kept: Stored | None, after: Stored) -> Written | None:
-    """Make the tiles of those months that are over by the last business date, and missing or not true any more; None where there are none."""
-    true = kept.true_until(facts.context.settings, source) if kept else date.min
-    since = date.min if true == date.min else (true + timedelta(days=1)).replace(day=1)
-    last = (after.until + timedelta(days=1)).replace(day=1) - timedelta(days=1)
+def _day_before(day: date) -> date:
+    return day - timedelta(days=1) if day > date.min else day
+
+
+def _day_after(day: date) -> date:
+    return day + timedelta(days=1)
+
+
+def _make(context: JobContext, source: Source, spans: Sequence[tuple[date, date]], after: Stored) -> list[Written]:
+    with declarations.explained(source):
+        return [_store(context, source, first, last, after) for first, last in spans]
+
+
+def _store(context: JobContext, source: Source, first: date, last: date, after: Stored) -> Written:
+    facts = Facts(context, last, last, reach=(last - first).days + 1, known_from=after.since[source.name])
+    made = facts.tiles(source).where(within("business_date", first, last)).select(*(c.name for c in source.table.columns))
+    where, part = between("business_date", first, last), "" if last == after.until else f"until {last}"
+    return tables.replace(context, source.table, made, where=where, dates=(first, last), may_be_empty=True, part=part)
+
+
+def _make_months(context: JobContext, source: Source, since: date, after: Stored) -> list[Written]:
+    """Make the tiles of the months from `since` on (the first of a month) that are over by the last business date."""
+    last = _day_before(_day_after(after.until).replace(day=1))
     if since > last:
-        return None
-    if since >= after.since[days.name]:
-        of_days = tables.read(facts.context, days.table).where(between("business_date", since, last))
-    else:
-        of_days = Facts(facts.context, last, last, reach=(last - since).days + 1).tiles(days)
-    made = months.month_tiles(of_days, source).select(*(column.name for column in source.table.columns))
-    dates = (since + timedelta(days=1), last + timedelta(days=1))
-    return tables.replace(facts.context, source.table, made, where=between("business_date", *dates), dates=dates, may_be_empty=True)
-
-
-def _store(context: JobContext, source: Source, facts: Facts, *, since: date) -> Written:
-    made = facts.tiles(source).where(within("business_date", since, facts.last)).select(*(c.name for c in source.table.columns))
-    where = between("business_date", since, facts.last)
-    return tables.replace(context, source.table, made, where=where, dates=(since, facts.last), may_be_empty=True)
+        return []
+    assert source.days is not None
+    with declarations.explained(source):
+        if since >= after.since[source.days.name]:
+            of_days = tables.read(context, source.days.table).where(between("business_date", since, last))
+        else:
+            of_days = Facts(context, last, last, reach=(last - since).days + 1).tiles(source.days)
+        made = months.month_tiles(of_days, source).select(*(column.name for column in source.table.columns))
+        dates = (_day_after(since), _day_after(last))
+        return [tables.replace(context, source.table, made, where=between("business_date", *dates), dates=dates, may_be_empty=True)]

@@ -57,17 +57,16 @@ class Stored:
 
 
 def recorded(settings: Settings) -> list[Stored]:
-    """What the newest run of `kequn features` knows to be stored by this code, oldest first."""
+    """What the newest run of `kequn features` knows to be stored, by whatever code, oldest first."""
     told = ledger.figures_of_newest(settings, "features").get("states", [])
-    found = [Stored(**one | {"as_of": date.fromisoformat(one["as_of"])}) for one in told]
-    return [one for one in found if one.code == ledger.code_version()]
+    return [Stored(**one | {"as_of": date.fromisoformat(one["as_of"])}) for one in told]
 
 
 @dataclass(frozen=True)
 class Night:
     """The windows of one as-of date, taken by states. seen: versions of the inputs. `release` it.
 
-    Nothing is made, and nothing to `store`, where no feature asks for a window.
+    Nothing is made, and nothing to `store`, where no feature asks for a window. `made_anew` says why stored states were not rolled.
     """
 
     facts: Facts
@@ -75,6 +74,7 @@ class Night:
     seen: Mapping[str, int]
     known: Sequence[Stored]
     concerned: Concerned
+    made_anew: list[str] = field(default_factory=list)
     _made: list[tuple[str, DataFrame]] = field(default_factory=list)
 
     def sweep(self, tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], _: Sequence[date], owners: DataFrame | None) -> DataFrame:
@@ -89,8 +89,9 @@ class Night:
     def _rolled_from(self, layout: str, owners: DataFrame | None) -> tuple[Stored | None, DataFrame | None]:
         """The states to roll, None where everybody's are made anew, and the customers (customer_key) of whom they are."""
         context = self.facts.context
-        before = next((one for one in reversed(self.known) if _is_near(one, self.as_of) and one.layout == layout), None)
-        if before is None or context.request.force or not _is_whole(context, before):
+        before, because = self._before(layout)
+        if before is None or because:
+            self.made_anew.extend([because] if because else [])
             return None, None
         anew = frames.changed_hands(owners, before.as_of, self.as_of)
         late = corrections.concerning(context.settings, before.seen, self.seen, before.as_of)
@@ -98,8 +99,20 @@ class Night:
             return before, anew
         touched = self.concerned.by(late, before.as_of)
         if touched is None:
+            self.made_anew.append(f"{sorted(late.touched)} changed since [{before.as_of}] in a way that concerns everybody")
             return None, None
         return before, touched if anew is None else touched.unionAll(anew).distinct()
+
+    def _before(self, layout: str) -> tuple[Stored | None, str]:
+        """The newest states that may be rolled, and why they may not; None and nothing where there are no earlier ones."""
+        near = [one for one in self.known if _is_near(one, self.as_of)]
+        before = next((one for one in reversed(near) if one.layout == layout and one.code == ledger.code_version()), None)
+        if before is None:
+            return before, _unlike(near[-1], layout) if near else ""
+        if self.facts.context.request.force:
+            return before, "--force makes everything again"
+        rows = _rows(self.facts.context, before)
+        return before, "" if rows == before.rows else f"of the [{before.rows}] states of [{before.as_of}] [{rows}] are left"
 
     @property
     def is_made(self) -> bool:
@@ -123,7 +136,7 @@ class Night:
         """What is stored now that the states are `written`, oldest first."""
         ((layout, _),) = self._made
         now = Stored(as_of=self.as_of, seen=self.seen, layout=layout, code=ledger.code_version(), rows=written.rows_in)
-        others = [one for one in self.known if one.as_of != self.as_of]
+        others = [one for one in _of_this_code(self.known) if one.as_of != self.as_of]
         return sorted([*others, now], key=lambda one: one.as_of)[-KEPT:]
 
     def release(self) -> None:
@@ -133,7 +146,18 @@ class Night:
 
 def dates_rolled_from(as_of: date, known: Sequence[Stored]) -> list[date]:
     """Of which dates states may be rolled to an as-of date. Days that leave the windows in between have to be read: their windows began earlier."""
-    return [one.as_of for one in known if _is_near(one, as_of)]
+    return [one.as_of for one in _of_this_code(known) if _is_near(one, as_of)]
+
+
+def _of_this_code(known: Sequence[Stored]) -> list[Stored]:
+    return [one for one in known if one.code == ledger.code_version()]
+
+
+def _unlike(stored: Stored, layout: str) -> str:
+    """Why states are not of the kind that is rolled."""
+    if stored.code != ledger.code_version():
+        return f"those of [{stored.as_of}] were made by code [{stored.code}], this is [{ledger.code_version()}]"
+    return f"those of [{stored.as_of}] are of layout [{stored.layout}], features ask for [{layout}]"
 
 
 def _is_near(stored: Stored, as_of: date) -> bool:
@@ -142,7 +166,8 @@ def _is_near(stored: Stored, as_of: date) -> bool:
 
 def night(facts: Facts, dates: Sequence[date], seen: Mapping[str, int], known: Sequence[Stored], concerned: Concerned) -> Night | None:
     """Of one date, unless it lies before those of which states are kept: then, as for a range, nothing is rolled."""
-    if len(dates) > 1 or (len(known) == KEPT and dates[0] < known[0].as_of):
+    kept = _of_this_code(known)
+    if len(dates) > 1 or (len(kept) == KEPT and dates[0] < kept[0].as_of):
         return None
     return Night(facts, dates[0], seen, known, concerned)
 
@@ -151,6 +176,6 @@ def _read(context: JobContext, stored: Stored) -> DataFrame:
     return tables.read(context, WINDOW_STATE).where(between("as_of_date", stored.as_of, stored.as_of))
 
 
-def _is_whole(context: JobContext, stored: Stored) -> bool:
-    """Whether the states are all there: not those that maintenance, or somebody else, has removed."""
-    return tables.version(context.settings, WINDOW_STATE) >= 0 and _read(context, stored).count() == stored.rows
+def _rows(context: JobContext, stored: Stored) -> int:
+    """How many of the states are there: not those that maintenance, or somebody else, has removed."""
+    return _read(context, stored).count() if tables.version(context.settings, WINDOW_STATE) >= 0 else 0

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 FILE = "summary.json"
 COUNTED = ("rows_in", "inserted", "updated", "unchanged", "duplicates", "quarantined")
+CHANGED = ("rows", "mean_change", "largest_change")
 # What jobs call the rows they wrote, in the order in which one of them is taken for "rows out".
 WRITTEN = ("rows_out", "written", "rows_written", "rows")
 MEASURED, ADDED_UP = "measured", "jobs added up"
@@ -41,6 +42,7 @@ def summary(facts: Facts, *, source: str, environment: str, measured: Mapping[st
         },
         "unscored": {row["band"]: row["customers"] for row in facts.unscored},
         "publications": [publication(row) for row in facts.publications],
+        "corrections": [one for run in facts.runs for one in corrections(run)],
     }
 
 
@@ -63,6 +65,18 @@ def step(run: Row) -> Row:
         "peak_mb": run["peak_mb"], "rows_in": rows.get("rows_in"), "rows_out": rows_out(rows), "rows_quarantined": rows.get("quarantined"),
         "rows": rows, "finished_at": run["finished_at"].isoformat(),
     }  # fmt: skip
+
+
+def corrections(run: Row) -> list[Row]:
+    """Published feature rows that a run revised or withdrew, a row a table; with the feature that changed in most of them, and by how much."""
+    return [
+        {
+            "partition": run["partition"], "table": table, **{name: told[name] for name in ("dates", "revised", "withdrawn")},
+            "features": len(told["features"]), "most": most, **{name: told["features"].get(most, {}).get(name) for name in CHANGED},
+        }
+        for table, told in run["figures"].get("revised", {}).items()
+        for most in [max(told["features"], key=lambda name: told["features"][name]["rows"], default="")]
+    ]  # fmt: skip
 
 
 def rows_out(rows: Mapping[str, Any]) -> int | None:

@@ -142,7 +142,10 @@ class _Known:
             # A contract's state holds until it changes, however long ago; an instalment may be paid long after it was due, or before.
             reach, until = (date.min, self.last) if source is CREDIT else (since - timedelta(days=LONGEST_WINDOW), date.max)
             return in_duckdb.unstored_tiles(source, self.current(SOURCE_TABLES[source.reads], since=reach, until=until), PRICES)
-        opening = date.min if source.kind is Kind.STEPS or source.days else since
+        stored = tile_store.recorded(self.settings)
+        # Tiles before the first that is recorded may be left of an earlier beginning: its levels are in that one.
+        first = stored.since[source.name] if stored and source.kind is Kind.STEPS else since
+        opening = date.min if source.days else first
         names = [column.name for column in source.table.columns]
         rows = lake.relation_or_empty(self.settings, source.table, names, first=opening, last=self.last)
         return f"(select * from {rows} where business_date between date '{opening}' and date '{self.last}')"

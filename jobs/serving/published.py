@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from features.catalogue import groups_of, names_of
+from jobs import tables_log
 from jobs.build.wide import KEYS
 from jobs.errors import InputNotReadyError, UsageError
 from jobs.serving import lake
@@ -62,26 +63,30 @@ def rows(settings: Settings, group: FeatureGroup, names: Sequence[str], asked: A
 
 
 def changes(settings: Settings, group: FeatureGroup, names: Sequence[str], asked: Asked) -> str:
-    """SQL. Grain: as_of_date × feature that a revision changed: rows, how many of them came or went, mean and largest change.
+    """SQL. Grain: as_of_date × feature that a revision changed: rows, how many of them came or went, mean and largest change, filled.
 
-    Each revision is compared with the one before it. Changes are absolute, null for what is no number. Raises InputNotReadyError.
+    Each revision is compared with the one before it. Changes are absolute, null for what is no number. filled: rows that were published
+    before the table had the feature; they are not among `rows`, since nothing that was told was wrong. Raises InputNotReadyError.
     """
     stored = lake.relation(settings, group.table, [*KEYS, *TECHNICAL, *names], first=asked.first, last=asked.last)
     by_row = f"over (partition by {', '.join(KEYS)} order by revision)"
-    compared = ", ".join(f"{name}, lag({name}) {by_row} as before__{name}" for name in names)
+    compared = ", ".join([f"lag(known_at) {by_row} as told_at", *(f"{name}, lag({name}) {by_row} as before__{name}" for name in names)])
     keys = ", ".join(KEYS)
     revised = f"{stored} where ({keys}) in (select ({keys}) from {stored} where revision > 0)"
     found = f"select * from (select {keys}, revision, known_at, {compared} from {revised}) where revision > 0 and {asked.conditions}"
     types = {group.full_name(feature): feature.type for feature in group.features}
-    told = " union all ".join(_change(name, is_number=types[name] != "string") for name in names)
+    added = tables_log.added_at(settings, group.table)
+    told = " union all ".join(_change(name, is_number=types[name] != "string", added=added.get(name)) for name in names)
     return f"(with compared as materialized ({found}) {told})"
 
 
-def _change(name: str, *, is_number: bool) -> str:
+def _change(name: str, *, is_number: bool, added: datetime | None) -> str:
     change = f"abs(cast({name} as double) - cast(before__{name} as double))" if is_number else "cast(null as double)"
+    is_filled = f"epoch_us(told_at) < {_microseconds('added', added)}" if added else "false"
     return (
-        f"select as_of_date, '{name}' as feature, count(*) as rows, count_if({name} is null or before__{name} is null) as came_or_went, "
-        f"avg({change}) as mean_change, max({change}) as largest_change from compared where {name} is distinct from before__{name} "
+        f"select as_of_date, '{name}' as feature, count_if(not {is_filled}) as rows, "
+        f"count_if(not {is_filled} and ({name} is null or before__{name} is null)) as came_or_went, avg({change}) as mean_change, "
+        f"max({change}) as largest_change, count_if({is_filled}) as filled from compared where {name} is distinct from before__{name} "
         "group by as_of_date"
     )
 

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conf import sources
 from conf.settings import Settings
+from expectations.contracts import ops
 from features import catalogue, engine
 from features.spec import Feature, FeatureGroup
 from jobs import __main__ as kequn
@@ -32,7 +34,7 @@ from tests.fixtures.declared import declare
 ROOT = Path(__file__).parents[2]
 Contexts = Callable[..., JobContext]
 
-JAN_31, FEB_01, FEB_02 = date(2026, 1, 31), date(2026, 2, 1), date(2026, 2, 2)
+JAN_31, FEB_01, FEB_02, FEB_03, FEB_04 = date(2026, 1, 31), *(date(2026, 2, day) for day in (1, 2, 3, 4))
 EVERY = catalogue.GROUPS
 TRANSACTION = catalogue.TILED[0]
 RHYTHM = next(group for group in catalogue.GROUPS if group.name == "rhythm")
@@ -62,9 +64,18 @@ def build(context: JobContext) -> None:
     ledger.record(context, report, inputs="", seconds=0, peak_mb=0, finished_at=now())
 
 
+def told_by_the_newest(settings: Settings) -> dict[str, Any]:
+    return ledger.figures_of_newest(settings, "features")
+
+
 def stored(settings: Settings) -> dict[str, int]:
-    """Versions of all tables of features."""
-    made = [*(source.table for source in catalogue.TILED), *(group.table for group in catalogue.versions())]
+    """Versions of all tables of features, and of the facts about runs."""
+    made = [
+        *(source.table for source in catalogue.TILED),
+        catalogue.WINDOW_STATE,
+        *(group.table for group in catalogue.versions()),
+        *ops.TABLES,
+    ]
     return {table.full_name: tables.version(settings, table) for table in made}
 
 
@@ -163,7 +174,10 @@ def test_a_sum_that_overflows_is_rejected(context_for: Contexts, monkeypatch: py
     huge = f"transaction_id | business_date | amount\nx | 2026-01-30 | {most}\ny | 2026-01-30 | {most}"
     deliver(context_for("ingest"), GIVEN | {"transactions": huge}, datetime(2026, 1, 31))
     night = context_for("features", JAN_31)
-    with pytest.raises(DataRejectedError, match=r"A sum does not fit 64 bits: .*; look for such amounts in the core tables") as error:
+    with pytest.raises(
+        DataRejectedError,
+        match=r"A sum of \['features.tile_transaction'\] does not fit 64 bits: .*; look for such amounts in \['core.transaction'\]",
+    ) as error:
         features_command.build(night)
     assert error.value.exit_code == 20
     assert (tables.version(night.settings, RHYTHM.table), tables.log(night.settings, TRANSACTION.table).file_uris()) == (-1, [])  # type: ignore[union-attr]
@@ -174,7 +188,8 @@ def test_a_sum_that_overflows_is_rejected(context_for: Contexts, monkeypatch: py
         datetime(2026, 2, 1),
     )
     with pytest.raises(
-        DataRejectedError, match=r"A sum does not fit 64 bits: Column \[\w+\] of a day tile reaches \[\d+\]; its sum over 365 days"
+        DataRejectedError,
+        match=r"A sum of \['features.tile_transaction'\] does not fit 64 bits: Column \[\w+\] of a day tile reaches \[\d+\]; its sum over 365 days",
     ):
         features_command.build(context_for("features", JAN_31, generation=1))
     assert tables.version(night.settings, RHYTHM.table) == -1
@@ -183,7 +198,9 @@ def test_a_sum_that_overflows_is_rejected(context_for: Contexts, monkeypatch: py
 # --- tiles that are not what they were --------------------------------------------------------------------------------
 
 
-def test_a_gap_in_the_tiles_is_closed_before_it_is_read(context_for: Contexts, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gap_in_the_tiles_is_closed_before_it_is_read(
+    context_for: Contexts, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     declare(monkeypatch, [of(PLAIN)])
     deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
     build(context_for("features", JAN_31))
@@ -199,7 +216,12 @@ def test_a_gap_in_the_tiles_is_closed_before_it_is_read(context_for: Contexts, s
     assert recorded.true_until(settings, TRANSACTION) == date.min
     deliver(context_for("ingest", FEB_01), TONIGHT, datetime(2026, 2, 1))
     night = context_for("features", FEB_01)
+    capsys.readouterr()
     build(night)
+    because = "[features.tile_transaction] has commits since version [1] that do not tell which dates they touched"
+    first = recorded.since["transaction"]
+    assert told_by_the_newest(settings)["tiles"]["made_again"] == {"transaction": {"from": str(first), "because": because}}
+    assert f"kequn features: day tiles of [transaction] were made again from [{first}] on: {because}\n" in capsys.readouterr().err
     rebuilt = engine.features_of(Facts(night, FEB_01, FEB_01).core(), [FEB_01], catalogue.GROUPS)
     assert wide_features(night, [FEB_01]).collect() == rebuilt.collect()
     assert [row["rhythm__plain"] for row in rebuilt.collect()] == [6000]
@@ -210,6 +232,35 @@ def test_a_gap_in_the_tiles_is_closed_before_it_is_read(context_for: Contexts, s
     assert after.true_until(settings, TRANSACTION) == FEB_01
 
 
+def test_states_of_another_kind_are_not_rolled_and_it_is_said_why(
+    context_for: Contexts, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declare(monkeypatch, [of(PLAIN)])
+    deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
+    build(context_for("features", JAN_31))
+    deliver(context_for("ingest", FEB_01), TONIGHT, datetime(2026, 2, 1))
+
+    def expect(day: date, said: str) -> None:
+        night = context_for("features", day)
+        capsys.readouterr()
+        build(night)
+        anew = told_by_the_newest(settings)["states_made_anew"]
+        assert len(anew) == (1 if said else 0)
+        assert re.fullmatch(said, "".join(anew)), anew
+        assert capsys.readouterr().err == "".join(f"kequn features: everybody's window states were made again: {one}\n" for one in anew)
+        rebuilt = engine.features_of(Facts(night, day, day).core(), [day], catalogue.GROUPS)
+        assert wide_features(night, [day]).collect() == rebuilt.collect()
+
+    declare(monkeypatch, [of(PLAIN, replace(PLAIN, name="more", sql="transaction_out_{w}", windows=(7,)))])
+    expect(FEB_01, r"those of \[2026-01-31\] are of layout \[\w+\], features ask for \[\w+\]")
+    expect(FEB_02, "")
+    tables.log(settings, catalogue.WINDOW_STATE).delete("as_of_date = '2026-02-02'")  # type: ignore[union-attr]
+    expect(FEB_03, r"of the \[1\] states of \[2026-02-02\] \[0\] are left")
+    code = ledger.code_version()
+    monkeypatch.setattr(ledger, "code_version", lambda: "another")
+    expect(FEB_04, rf"those of \[2026-02-03\] were made by code \[{code}\], this is \[another\]")
+
+
 def test_files_that_are_gone_are_told(context_for: Contexts, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(monkeypatch, [of(PLAIN)])
     deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
@@ -217,11 +268,15 @@ def test_files_that_are_gone_are_told(context_for: Contexts, settings: Settings,
     for file in Path(tables.location(settings, TRANSACTION.table)).glob("month=*/*.parquet"):
         file.unlink()
     deliver(context_for("ingest", FEB_01), TONIGHT, datetime(2026, 2, 1))
-    before = tables.version(settings, RHYTHM.table)
-    with pytest.raises(KequnError, match=r"A table lacks files that its log names: (.|\n)*`kequn features --force`") as error:
+    before = stored(settings)
+    with pytest.raises(
+        KequnError,
+        match=r"Table \[features.tile_transaction\] lacks the file \[.*parquet\] that its log names: (.|\n)*`kequn features --force`",
+    ) as error:
         features_command.build(context_for("features", FEB_01))
     assert error.value.exit_code == 70
-    assert tables.version(settings, RHYTHM.table) == before
+    after = stored(settings)
+    assert {name for name in before if after[name] != before[name]} <= {source.table.full_name for source in catalogue.TILED}
 
 
 # --- a line more ------------------------------------------------------------------------------------------------------

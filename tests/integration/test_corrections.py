@@ -6,7 +6,11 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+import pytest
+from delta.tables import DeltaTable
+
 from conf.settings import Settings
+from expectations.contracts import core
 from features import catalogue
 from jobs import tables
 from jobs.build import corrections
@@ -14,6 +18,7 @@ from jobs.build.wide import wide_features
 from jobs.serving.published import Published
 from jobs.store import FeatureStore
 from tests.fixtures.bank import deliver
+from tests.fixtures.declared import declare
 from tests.fixtures.rebuilt import build, expect_a_rebuild
 
 PUBLISHED = [JAN_28, JAN_29, JAN_30, JAN_31] = [date(2026, 1, day) for day in (28, 29, 30, 31)]
@@ -88,12 +93,6 @@ def due(context) -> corrections.Corrections | None:
     return corrections.due(context, corrections.seen(context.settings), {group: [context.as_of] for group in catalogue.GROUPS})
 
 
-def looking_back(context, days: int):
-    """The context of a deployment that corrects no dates further back."""
-    retention = context.settings.retention.model_copy(update={"corrected_days": days})
-    return replace(context, settings=context.settings.model_copy(update={"retention": retention}))
-
-
 def spent_until(day: date, settings: Settings, *, revision: Published) -> dict[int, int]:
     """By customer, 30 days; read without Spark."""
     return {customer: int(value) for customer, value in told_on(day, settings, "activity__out_sum_30d", revision).items()}
@@ -116,7 +115,6 @@ def test_late_facts_are_corrected_as_by_a_rebuild(context_for, settings: Setting
     assert due(night) is None
 
     deliver(context_for("ingest", TONIGHT, generation=1), LATE, datetime(2026, 2, 1))
-    assert due(looking_back(night, 1)).all_dates == [JAN_31]
     report = build(night)
     assert report.figures["corrections"] == {
         "touched": {
@@ -164,3 +162,90 @@ def test_ordinary_nights_drop_what_leaves_the_windows_of_a_year(context_for) -> 
         rows = {row["customer_key"]: row["activity__out_sum_365d"] for row in wide_features(night, [day]).collect()}
         assert rows == dict.fromkeys(range(1, 9), 0) | by_customer
     expect_a_rebuild(night, [second, after_a_gap])
+    # A range in one pass says what its nights said one by one, of every feature: only the day without a night is new.
+    report = build(context_for("features", first, after_a_gap))
+    assert [name for name in report.rows if name.endswith(("revised", "withdrawn"))] == []
+    inserted = {group.table.full_name: report.rows[f"{group.table.full_name} inserted"] for group in catalogue.GROUPS}
+    assert inserted == dict.fromkeys(inserted, 8)
+    assert report.rows["rows_in"] == 4 * 8
+
+
+# What the tests below look at: sums of a year, a level, who lives with whom.
+FEW = tuple(
+    replace(group, declared=tuple(feature for feature in group.declared if feature.name in {"out_sum", "aum_eod", "household_size"}))
+    for group in catalogue.GROUPS if group.name in {"activity", "balances", "tenure"}
+)  # fmt: skip
+
+
+def test_month_ends_of_any_age_are_corrected(context_for, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, FEW)
+    # Kept for good; the first lies 519 days back, beyond all that tonight's windows see.
+    aug_31, nov_30 = date(2024, 8, 31), date(2024, 11, 30)
+    long_ago = {
+        "transactions": """
+            transaction_id | customer_key | business_date | amount
+            old            | 1            | 2024-08-25    | 7
+            new            | 2            | 2024-11-30    | 9
+        """,
+        "balances": "account_key | customer_key | business_date | balance\n1 | 1 | 2024-06-30 | 500\n2 | 2 | 2024-06-30 | 600",
+    }
+    late = {
+        "transactions": "transaction_id | customer_key | business_date | amount\nlate | 1 | 2024-08-20 | 4",
+        "balances": "account_key | customer_key | business_date | balance\n1 | 1 | 2024-08-26 | 550",
+    }
+    deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
+    deliver(context_for("ingest", generation=1), long_ago, datetime(2026, 1, 31))
+    for day in (aug_31, nov_30, JAN_31):
+        build(context_for("features", day))
+    deliver(context_for("ingest", TONIGHT), late, datetime(2026, 2, 1))
+    night = context_for("features", TONIGHT)
+    report = build(night)
+    assert report.figures["corrections"]["dates"] == ["2024-08-31", "2024-11-30", "2026-01-31"]
+    told = {
+        (row["customer_key"], row["as_of_date"]): (row["activity__out_sum_365d"], row["balances__aum_eod"])
+        for row in wide_features(night, [aug_31, nov_30]).collect()
+        if row["customer_key"] in {1, 2}
+    }
+    assert told == {(1, aug_31): (11, 550), (1, nov_30): (11, 550), (2, aug_31): (0, 600), (2, nov_30): (9, 600)}
+    expect_a_rebuild(night, [aug_31, nov_30, JAN_31, TONIGHT])
+    # How much changed: 4 more were spent on the month-ends whose year sees it, assets were 50 more on two of them.
+    revised = report.figures["revised"]
+    assert revised["features.activity_v1"] == {
+        "dates": 2, "revised": 2, "withdrawn": 0, "by_date": {str(day): {"revised": 1, "withdrawn": 0} for day in (aug_31, nov_30)},
+        "features": {
+            f"activity__out_sum_{window}d": {"rows": rows, "came_or_went": 0, "filled": 0, "mean_change": 4.0, "largest_change": 4.0}
+            for window, rows in ((30, 1), (90, 1), (365, 2))
+        },
+    }  # fmt: skip
+    assert revised["features.balances_v1"]["features"] == {
+        "balances__aum_eod": {"rows": 2, "came_or_went": 0, "filled": 0, "mean_change": 50.0, "largest_change": 50.0}
+    }
+    assert "features.tenure_v1" not in revised
+
+
+def test_rows_that_somebody_deletes_are_corrected_as_by_a_rebuild(context_for, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(monkeypatch, FEW)
+    deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
+    build(context_for("features", JAN_28, JAN_31))
+    # By another program: its commits carry no note that tells which dates they touched.
+    night = context_for("features", TONIGHT)
+    for table, which in (
+        (core.TRANSACTION, "transaction_id = 't2'"), (core.BALANCE_DAILY, "account_key = 4 and business_date = '2026-01-29'"),
+        (core.CUSTOMER, "customer_key = 7"),
+    ):  # fmt: skip
+        DeltaTable.forPath(night.spark, tables.location(settings, table)).delete(which)
+    report = build(night)
+    assert report.figures["corrections"] == {
+        "touched": dict.fromkeys(("core.customer", "core.transaction", "core.balance_daily"), "0001-01-01"),
+        "dates": [str(day) for day in PUBLISHED],
+    }
+    expect_a_rebuild(night, [*PUBLISHED, TONIGHT])
+    assert spent_until(JAN_30, settings, revision="corrected") == {1: 10, 2: 0, 3: 30, 4: 0, 5: 50, 6: 0, 8: 80}
+    revised = report.figures["revised"]
+    assert revised["features.activity_v1"]["by_date"] == {
+        str(day): {"revised": revised_, "withdrawn": 1} for day, revised_ in zip(PUBLISHED, (0, 1, 1, 1), strict=True)
+    }
+    assert revised["features.balances_v1"]["features"]["balances__aum_eod"] == {
+        "rows": 7, "came_or_went": 4, "filled": 0, "mean_change": 400.0, "largest_change": 400.0,
+    }  # fmt: skip
+    assert set(report.figures["tiles"]["made_again"]) == {"transaction", "balance"}

@@ -69,8 +69,8 @@ def test_what_corrections_did(settings: Settings, store: FeatureStore) -> None:
     found = store.revisions(purpose="risk", features=[NIGHT, REGION]).arrow.to_pylist()
     # Of the night's share .3 became .5 and then unknown, .4 became .1 and stayed so.
     assert found == [
-        {"as_of_date": DECEMBER, "feature": NIGHT, "rows": 3, "came_or_went": 1, "mean_change": pytest.approx(0.25), "largest_change": pytest.approx(0.3)},
-        {"as_of_date": DECEMBER, "feature": REGION, "rows": 1, "came_or_went": 0, "mean_change": None, "largest_change": None},
+        {"as_of_date": DECEMBER, "feature": NIGHT, "rows": 3, "came_or_went": 1, "mean_change": pytest.approx(0.25), "largest_change": pytest.approx(0.3), "filled": 0},
+        {"as_of_date": DECEMBER, "feature": REGION, "rows": 1, "came_or_went": 0, "mean_change": None, "largest_change": None, "filled": 0},
     ]  # fmt: skip
     (late,) = store.revisions(purpose="risk", features=[NIGHT], known_since=known(5)).arrow.to_pylist()
     assert (late["rows"], late["came_or_went"], late["mean_change"]) == (1, 1, None)

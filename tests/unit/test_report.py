@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -57,6 +58,14 @@ SEGMENTS = [
     (3, LAST, "affluent"),
     (4, LAST, "mass"),
 ]
+# What corrections changed: one feature in more rows than the other, which has names.
+REVISED = {
+    "dates": 2, "revised": 1100, "withdrawn": 1, "by_date": {str(FIRST): {"revised": 600, "withdrawn": 1}, str(LAST): {"revised": 500, "withdrawn": 0}},
+    "features": {
+        "activity__out_sum_30d": {"rows": 1100, "came_or_went": 1, "filled": 0, "mean_change": 2.5, "largest_change": 1234.5},
+        "activity__last_channel": {"rows": 3, "came_or_went": 1, "filled": 0, "mean_change": None, "largest_change": None},
+    },
+}  # fmt: skip
 # 10 rows in = 6 new + 1 changed + 1 unchanged + 0 duplicates + 2 set aside.
 DELIVERY = {
     "run_id": "r", "feed": "transactions", "business_date": LAST, "target": "core.transaction", "rows_in": 10, "inserted": 6, "updated": 1,
@@ -153,6 +162,25 @@ def test_summary_adds_up(warehouse: Settings) -> None:
     assert told["models"]["churn"]["metrics"] == {"auc": 0.83}
     assert (told["scored"], told["unscored"]) == ({"high": 2, "low": 1}, {"gone": 2, "new": 1})
     assert told["customers"] == 4
+
+
+def test_corrected_features_are_told_by_table(warehouse: Settings) -> None:
+    night = {**_run("features", str(LAST)), "rows": {}, "outputs": {}, "figures": {"revised": {"features.activity_v1": REVISED}}}
+    found = facts.gather(warehouse, FIRST, LAST)
+    found = replace(found, runs=[*found.runs, night])
+    told = summary.summary(found, source="bank", environment="ci")
+    assert told["corrections"] == [
+        {
+            "partition": "2026-01-02", "table": "features.activity_v1", "dates": 2, "revised": 1100, "withdrawn": 1, "features": 2,
+            "most": "activity__out_sum_30d", "rows": 1100, "mean_change": 2.5, "largest_change": 1234.5,
+        }
+    ]  # fmt: skip
+    page = report.render(found, told)
+    assert all(f'<td class="n">{number}</td>' in page for number in ("1,100", "2.50", "1,234.50"))
+    nothing = facts.gather(warehouse, FIRST, LAST)
+    silent = summary.summary(nothing, source="bank", environment="ci")
+    assert silent["corrections"] == []
+    assert "corrected" not in report.render(nothing, silent)
 
 
 def test_every_delivered_row_is_counted_once(warehouse: Settings) -> None:

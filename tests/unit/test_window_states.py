@@ -9,6 +9,7 @@ from features.catalogue import FEATURES
 from features.sources.transaction import TRANSACTION
 from features.states.frames import _passing
 from features.states.layout import layout_of
+from jobs import ledger
 from jobs.build.facts import Facts
 from jobs.build.window_states import KEPT, LONGEST_GAP, Stored, dates_rolled_from
 from jobs.context import JobContext
@@ -18,7 +19,7 @@ WANTED = TRANSACTION.wanted_by(tuple(feature.sql for _, feature in FEATURES.valu
 
 
 def stored(as_of: date) -> Stored:
-    return Stored(as_of=as_of, seen={}, layout="", code="", rows=1)
+    return Stored(as_of=as_of, seen={}, layout="", code=ledger.code_version(), rows=1)
 
 
 def seen_since(first: date) -> date:
