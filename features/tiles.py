@@ -156,11 +156,13 @@ def _changes(columns: Sequence[str]) -> str:
 
 
 def opened(tiles: DataFrame, source: Source, opening: date) -> DataFrame:
-    """Grain: the tiles'. Changes before `opening` in one tile, of the day before it: the same levels from then on."""
-    changes = [column.name for column in source.columns]
+    """Grain: the tiles', with their month where they tell it. Changes before `opening` in one tile, of the day before it: the same levels from then on."""
+    changes, before = [column.name for column in source.columns], opening - timedelta(days=1)
+    # Partitions are pruned by it, later too.
+    month = {"month": F.lit(100 * before.year + before.month)} if "month" in tiles.columns else {}
     older = tiles.where(F.col("business_date") < F.lit(opening)).groupBy("customer_key").agg(*(F.sum(name).alias(name) for name in changes))
-    at_opening = older.withColumn("business_date", F.lit(opening - timedelta(days=1)))
-    newer = tiles.where(F.col("business_date") >= F.lit(opening)).select("customer_key", "business_date", *changes)
+    at_opening = older.withColumns({"business_date": F.lit(before), **month})
+    newer = tiles.where(F.col("business_date") >= F.lit(opening)).select("customer_key", "business_date", *changes, *month)
     return newer.unionByName(at_opening)
 
 
