@@ -39,7 +39,7 @@ def told(settings: Settings, groups: Sequence[FeatureGroup], written: Sequence[W
 def _of(settings: Settings, group: FeatureGroup, asked: Asked) -> dict[str, Any]:
     stored = lake.relation(settings, group.table, ["as_of_date", *published.TECHNICAL], first=asked.first)
     rows = (
-        "select as_of_date, count_if(row_hash is not null) as revised, count_if(row_hash is null) as withdrawn "
+        "select as_of_date, count(*) filter (row_hash is not null) as revised, count(*) filter (row_hash is null) as withdrawn "
         f"from {stored} where revision > 0 and {asked.conditions} group by as_of_date order by as_of_date"
     )
     # A mean over dates is one over rows: those that came or went have no change.

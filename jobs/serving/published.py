@@ -84,9 +84,9 @@ def _change(name: str, *, is_number: bool, added: datetime | None) -> str:
     change = f"abs(cast({name} as double) - cast(before__{name} as double))" if is_number else "cast(null as double)"
     is_filled = f"epoch_us(told_at) < {_microseconds('added', added)}" if added else "false"
     return (
-        f"select as_of_date, '{name}' as feature, count_if(not {is_filled}) as rows, "
-        f"count_if(not {is_filled} and ({name} is null or before__{name} is null)) as came_or_went, avg({change}) as mean_change, "
-        f"max({change}) as largest_change, count_if({is_filled}) as filled from compared where {name} is distinct from before__{name} "
+        f"select as_of_date, '{name}' as feature, count(*) filter (not {is_filled}) as rows, "
+        f"count(*) filter (not {is_filled} and ({name} is null or before__{name} is null)) as came_or_went, avg({change}) as mean_change, "
+        f"max({change}) as largest_change, count(*) filter ({is_filled}) as filled from compared where {name} is distinct from before__{name} "
         "group by as_of_date"
     )
 

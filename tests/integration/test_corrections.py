@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -221,6 +222,7 @@ def test_month_ends_of_any_age_are_corrected(context_for, monkeypatch: pytest.Mo
         "balances__aum_eod": {"rows": 2, "came_or_went": 0, "filled": 0, "mean_change": 50.0, "largest_change": 50.0}
     }
     assert "features.tenure_v1" not in revised
+    assert json.loads(json.dumps(revised)) == revised  # as the ledger keeps it
 
 
 def test_rows_that_somebody_deletes_are_corrected_as_by_a_rebuild(context_for, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
