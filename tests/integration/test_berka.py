@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -10,10 +11,9 @@ import pytest
 
 from conf import settings as conf
 from expectations.contracts import core
-from features import engine
-from features.catalogue import GROUPS
 from jobs import ledger, tables
-from jobs.build.facts import Facts
+from jobs.build.features_command import build
+from jobs.build.wide import wide_features
 from jobs.context import JobContext, JobReport, Request, new_run_id, now
 from jobs.errors import InputNotReadyError
 from jobs.ingest import order
@@ -89,20 +89,42 @@ def test_women_loans_and_owners(ingested: tuple[JobContext, dict[str, JobReport]
     assert parties == {"owner": 4_500, "authorised": 869}
 
 
-# Windows in days of the names behind them; what SQL is asked for beside them, over the entries that a window sees.
+# Windows in days of the names behind them; what SQL is asked for beside them, over the entries that a window sees. None: of 365 days.
 WINDOWED = {
-    "activity__txn_count": ((7, 30, 90, 180, 365), "count(*) filter (is_initiated)"),
+    "activity__txn_count": ((7, 30, 90, 180, 365), "count(*) filter (is_cash)"),
+    "activity__active_days": ((30, 90, 365), "count(distinct day) filter (is_cash)"),
+    "activity__days_since_last": ((None,), "as_of_date - max(day) filter (is_cash)"),
     "activity__out_sum": ((7, 30, 90, 365), "coalesce(sum(amount) filter (not is_in), 0)"),
     "activity__in_sum": ((7, 30, 90, 365), "coalesce(sum(amount) filter (is_in), 0)"),
+    "activity__ticket_mean": ((90,), "avg(amount) filter (is_cash and not is_in)"),
+    "activity__ticket_largest": ((90,), "max(amount) filter (is_cash and not is_in)"),
+    "spend_mix__cash_share": ((90,), "count(*) filter (is_cash) / nullif(count(*), 0)"),
+    "spend_mix__pays_utility": ((90,), "count(*) filter (symbol = 'household') > 0"),
+    "spend_mix__pays_insurance": ((365,), "count(*) filter (symbol = 'insurrance payment') > 0"),
+    "cash_flow__net_flow": ((30, 90), "coalesce(sum(if(is_in, amount, -amount)), 0)"),
+    "cash_flow__savings_rate": ((90,), "1 - coalesce(sum(amount) filter (not is_in), 0) / nullif(sum(amount) filter (is_in), 0)"),
+    "cash_flow__other_bank_out": ((30, 90), "coalesce(sum(amount) filter (is_transfer and not is_in and bank is not null), 0)"),
+    "cash_flow__transfer_in_share": (
+        (90,),
+        "coalesce(sum(amount) filter (is_transfer and is_in), 0) / nullif(sum(amount) filter (is_in), 0)",
+    ),
+}
+# The same over the levels of days.
+LEVELS = {
+    "balances__aum_mad": ((30, 90, 180, 365), "coalesce(sum(ledger), 0) / {window}"),
+    "balances__aum_highest": ((90, 365), "max(ledger)"),
 }
 BY_SQL = """
     with entries as (
         select account_id, cast(strptime('19' || date, '%Y%m%d') as date) as day, type in ('credit', 'PRIJEM') as is_in,
-            cast(amount as decimal(18, 2)) as amount,
-            coalesce(trim(k_symbol), '') = '' and operation in ('credit in cash', 'withdrawal in cash', 'credit card withdrawal') as is_initiated
+            cast(amount as decimal(18, 2)) as amount, coalesce(trim(k_symbol), '') as symbol, bank,
+            symbol = '' and operation in ('credit in cash', 'withdrawal in cash', 'credit card withdrawal') as is_cash,
+            symbol = '' and operation in ('remittance to another bank', 'collection from another bank') as is_transfer
         from read_csv('{folder}/preloan/trans_test.csv', delim = ';', all_varchar = true)),
     booked as (select account_id, day, sum(sum(if(is_in, amount, -amount))) over (partition by account_id order by day) as ledger
         from entries group by account_id, day),
+    until as (select *, lead(day, 1, date '1998-01-01') over (partition by account_id order by day) as until from booked),
+    levels as (select account_id, ledger, cast(unnest(generate_series(day, until - 1, interval 1 day)) as date) as day from until),
     asked as (
         select account_id, cast(strptime('19' || date, '%Y%m%d') as date) as opened, unnest(generate_series(date '1996-01-31', date '1997-12-31', interval 1 day)) as day
         from read_csv('{folder}/account.asc', delim = ';', all_varchar = true) where account_id in (select account_id from entries)),
@@ -113,16 +135,20 @@ BY_SQL = """
 """
 
 
-def test_features_of_the_preloan_accounts_are_what_sql_tells_of_the_file(ingested: tuple[JobContext, dict[str, JobReport]]) -> None:
+def _features(declared: dict[str, tuple[tuple[int | None, ...], str]], rows: str) -> list[str]:
+    return [
+        f"(select {sql.format(window=window)} from {rows} e where e.account_id = m.account_id and day <= as_of_date and day > as_of_date - {window or 365})"
+        f" as {f'{name}_{window}d' if window else name}"
+        for name, (windows, sql) in declared.items() for window in windows
+    ]  # fmt: skip
+
+
+def test_stored_features_of_the_preloan_accounts_are_what_sql_tells_of_the_file(ingested: tuple[JobContext, dict[str, JobReport]]) -> None:
     """Of 354 accounts, at the month-ends of 1996 and 1997."""
     context, _ = ingested
     folder = context.settings.landing
-    features = ", ".join(
-        f"(select {sql} from entries e where e.account_id = m.account_id and day <= as_of_date and day > as_of_date - {window}) as {name}_{window}d"
-        for name, (windows, sql) in WINDOWED.items()
-        for window in windows
-    )
     with duckdb.connect() as connection:
+        features = ", ".join([*_features(WINDOWED, "entries"), *_features(LEVELS, "levels")])
         expected = connection.sql(BY_SQL.format(folder=folder, features=features)).to_arrow_table().to_pylist()
         owner = dict(
             connection.sql(
@@ -134,18 +160,21 @@ def test_features_of_the_preloan_accounts_are_what_sql_tells_of_the_file(ingeste
         for row in tables.read(context, core.CUSTOMER_IDENTITY).select("source_id", "customer_key").collect()
     }
     dates = sorted({row["as_of_date"] for row in expected})
-    groups = [group for group in GROUPS if group.name in {"activity", "balances"}]
+    groups = [f"{name}_v1" for name in ("activity", "balances", "spend_mix", "cash_flow")]
+    asked = Request(job="features", since=dates[0], until=dates[-1], scope="month-ends", options={"month_ends": True, "only": groups})
+    build(replace(context, request=asked))
     named = [name for name in expected[0] if "__" in name]
-    wide = engine.features_of(Facts(context, dates[0], dates[-1]).core(), dates, groups).select("customer_key", "as_of_date", *named)
-    found = {(row["customer_key"], row["as_of_date"]): [row[name] for name in named] for row in wide.collect()}
+    stored = wide_features(context, dates, names=named)
+    found = {(row["customer_key"], row["as_of_date"]): row.asDict() for row in stored.collect()}
     assert len({row["account_id"] for row in expected}) == 354
     assert len(dates) == 24
+    assert all(any(row[name] for row in expected) for name in named)
     for row in expected:
-        *flows, assets = found[key[owner[row["account_id"]]], row["as_of_date"]]
-        *told, ledger = (float(row[name]) for name in named)
-        assert flows == pytest.approx(told, rel=1e-12), row
-        # What all amounts add up to: the bank rounds its balances on the way.
-        assert assets == pytest.approx(ledger, abs=1), row
+        mine = found[key[owner[row["account_id"]]], row["as_of_date"]]
+        for name in named:
+            # What all amounts add up to: the bank rounds its balances on the way.
+            near = {"abs": 1} if name.startswith("balances") else {"rel": 1e-9}
+            assert mine[name] == (None if row[name] is None else pytest.approx(float(row[name]), **near)), (name, row)
 
 
 def test_dates_outside_the_history_are_not_made_up(berka: Path, tmp_path: Path) -> None:

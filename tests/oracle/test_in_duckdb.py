@@ -20,6 +20,7 @@ from features import catalogue, dialect, engine, in_duckdb, margin, seen, spine
 from features.catalogue import SOURCES
 from features.in_duckdb import features_of
 from features.sources.transaction import TRANSACTION
+from tests.fixtures import independent
 from tests.fixtures.bank import CONTRACTS, Bank
 from tests.fixtures.examples import examples
 from tests.fixtures.random_bank import LAST, RandomBank
@@ -80,10 +81,21 @@ def expect_equal(found: list[dict[str, Any]], expected: list[dict[str, Any]]) ->
         assert not differ, (ours["customer_key"], ours["as_of_date"], differ)
 
 
+def expect_what_plain_sql_tells(bank: Bank, rows: list[dict[str, Any]]) -> None:
+    """Both ways above run the same text: here nothing is shared."""
+    with duckdb.connect() as connection:
+        for name in independent.TABLES:
+            connection.register(name, bank.frame(name).toArrow())
+        for day in {row["as_of_date"] for row in rows}:
+            told = {row["customer_key"]: row for row in rows if row["as_of_date"] == day}
+            assert independent.differing(independent.features(connection, day), told) == {}, day
+
+
 def compare(bank: Bank, dates: list[date]) -> list[dict[str, Any]]:
     """The rows that were compared: of everybody on the dates, then of some customers on dates of their own."""
     expected = [row.asDict() for row in sorted(engine.features_of(bank.core, dates).collect())]
     ours = InDuckDB(bank)
+    expect_what_plain_sql_tells(bank, expected)
     expect_equal(ours.features(pa.table({"as_of_date": pa.array(dates, pa.date32())}), each=False), expected)
     few = [row for nth, row in enumerate(expected) if nth % 3 == 0]
     keys = {name: [row[name] for row in few] for name in ("customer_key", "as_of_date")}
