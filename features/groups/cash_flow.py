@@ -29,7 +29,7 @@ GROUP = FeatureGroup(
                 description="Day of the month of the last salary or pension; null when there is none in 365 days",
                 sql="dayofmonth(date_sub(as_of_date, cast(transaction_income_gap_days_365d as int)))"),
         Feature(name="income_cv", title="Unrest of income", title_zh="收入波动系数", unit="ratio", windows=(365,),
-                description="Standard deviation over mean of the days' salaries and pensions, in whole units; null without income",
+                description="Standard deviation over mean of the days' salaries and pensions, in whole units of up to 30 million a day; null without income",
                 sql=ratio(f"({deviation(*_INCOME)}) * transaction_income_days_{{w}}", "transaction_income_units_{w}")),
         Feature(name="net_flow", title="Net inflow", title_zh="净流入", unit="base currency", windows=(30, 90, Span.MTD), empty_means=Empty.ZERO,
                 description="Credits less debits", sql=money("transaction_in_{w} - transaction_out_{w}")),

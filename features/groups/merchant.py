@@ -21,7 +21,7 @@ GROUP = FeatureGroup(
         Feature(name="settled_days", title="Days with settlements", title_zh="收单结算天数", unit="days", type="bigint", windows=(30,), empty_means=Empty.ZERO,
                 purposes=_INSIDE, description="Days on which an acquirer paid", sql="transaction_settled_days_{w}"),
         Feature(name="settled_cv", title="Unrest of settlements", title_zh="收单结算波动系数", unit="ratio", windows=(90,), purposes=_INSIDE,
-                description="Standard deviation over mean of the days' settlements, in whole units; null without any",
+                description="Standard deviation over mean of the days' settlements, in whole units of up to 30 million a day; null without any",
                 sql=ratio(f"({deviation(*_SETTLED)}) * transaction_settled_days_{{w}}", "transaction_settled_units_{w}")),
         Feature(name="refund_rate", title="Refunded", title_zh="退款率", unit="share", windows=(90,), purposes=_INSIDE,
                 description="Refunds that acquirers took back over settlements; null without settlements",

@@ -37,6 +37,7 @@ def test_a_gap_of_months_keeps_the_last_balance(one):
     assert (row["aum_eod"], row["aum_mad_30d"], row["aum_mad_180d"]) == (1200, 1200, 1200)
     assert row["aum_mad_365d"] == pytest.approx(1200 * 307 / 365)  # 31 March 2025 to 31 January 2026: 307 days
     assert row["aum_trend"] == pytest.approx(0)
+    assert row["largest_fall_ratio"] == 0  # nothing moved in 30 days
 
 
 def test_accounts_add_up_and_the_mix_is_told(one):
