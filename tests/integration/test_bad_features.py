@@ -189,7 +189,7 @@ def test_a_sum_that_overflows_is_rejected(context_for: Contexts, monkeypatch: py
     )
     with pytest.raises(
         DataRejectedError,
-        match=r"A sum of \['features.tile_transaction'\] does not fit 64 bits: Column \[\w+\] of a day tile reaches \[\d+\]; its sum over 365 days",
+        match=r"A sum of \['features.tile_transaction', 'features.month_tile_transaction'\] does not fit 64 bits: Column \[\w+\] of a day tile reaches \[\d+\]; its sum over 365 days",
     ):
         features_command.build(context_for("features", JAN_31, generation=1))
     assert tables.version(night.settings, RHYTHM.table) == -1
