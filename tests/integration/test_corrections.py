@@ -209,13 +209,13 @@ def test_month_ends_of_any_age_are_corrected(context_for, monkeypatch: pytest.Mo
     }
     assert told == {(1, aug_31): (11, 550), (1, nov_30): (11, 550), (2, aug_31): (0, 600), (2, nov_30): (9, 600)}
     expect_a_rebuild(night, [aug_31, nov_30, JAN_31, TONIGHT])
-    # How much changed: 4 more were spent on the month-ends whose year sees it, assets were 50 more on two of them.
+    # How much changed: 4 more were spent as of dates whose windows see it, a life of all; assets were 50 more on two month-ends.
     revised = report.figures["revised"]
     assert revised["features.activity_v1"] == {
-        "dates": 2, "revised": 2, "withdrawn": 0, "by_date": {str(day): {"revised": 1, "withdrawn": 0} for day in (aug_31, nov_30)},
+        "dates": 3, "revised": 3, "withdrawn": 0, "by_date": {str(day): {"revised": 1, "withdrawn": 0} for day in (aug_31, nov_30, JAN_31)},
         "features": {
-            f"activity__out_sum_{window}d": {"rows": rows, "came_or_went": 0, "filled": 0, "mean_change": 4.0, "largest_change": 4.0}
-            for window, rows in ((30, 1), (90, 1), (365, 2))
+            f"activity__out_sum_{window}": {"rows": rows, "came_or_went": 0, "filled": 0, "mean_change": 4.0, "largest_change": 4.0}
+            for window, rows in (("180d", 2), ("30d", 1), ("365d", 2), ("90d", 1), ("ltd", 3), ("mtd", 1))
         },
     }  # fmt: skip
     assert revised["features.balances_v1"]["features"] == {
@@ -250,4 +250,4 @@ def test_rows_that_somebody_deletes_are_corrected_as_by_a_rebuild(context_for, s
     assert revised["features.balances_v1"]["features"]["balances__aum_eod"] == {
         "rows": 7, "came_or_went": 4, "filled": 0, "mean_change": 400.0, "largest_change": 400.0,
     }  # fmt: skip
-    assert set(report.figures["tiles"]["made_again"]) == {"transaction", "balance"}
+    assert set(report.figures["tiles"]["made_again"]) == {"transaction", "transaction_month", "balance"}
