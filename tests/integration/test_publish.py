@@ -90,7 +90,7 @@ class Bank:
             if wanted & set(group.table.column_names):
                 empty = {column.name: None if column.nullable else ZEROES[column.type] for column in group.columns}
                 known = {name: value for name, value in values.items() if name in empty}
-                stored = {"revision": 0, "known_at": datetime(2026, 2, 1, tzinfo=UTC)}
+                stored = {"revision": 0, "row_hash": 1, "known_at": datetime(2026, 2, 1, tzinfo=UTC)}
                 self.lay(group.table, [self._row(day, key, **empty, **stored) | {n: v(day) for n, v in known.items()} for day, key in rows])
 
     def segments(self, rows: list[tuple[date, int]]) -> None:
