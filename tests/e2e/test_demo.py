@@ -118,7 +118,7 @@ def test_stored_features_are_what_plain_sql_tells_of_core_tables(bank: Ran) -> N
     """At a month-end, on a date that was corrected, and on the last night, which rolled the states of the one before."""
     idle = expect_what_plain_sql_tells(bank, [date(2024, 2, 29), date(2025, 12, 31), date(2026, 1, 2)])
     # Merchants and cash that is split are rare: tests/oracle/test_in_duckdb.py has them.
-    assert {name for name in idle if not name.startswith(("merchant__", "early_warning__split"))} <= {"credit__early_repayment_count_365d"}
+    assert {name for name in idle if not name.startswith(("merchant__", "early_warning__split"))} == set()
 
 
 @pytest.mark.full
