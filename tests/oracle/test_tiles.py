@@ -18,6 +18,7 @@ import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
+from expectations.contracts import core
 from features import margin
 from features.catalogue import SOURCES
 from features.sources.balance import BALANCE
@@ -85,6 +86,28 @@ def at_hours(first: int, after: int) -> Callable[[Row], bool]:
     return lambda row: made(row) and row["local_hour"] is not None and first <= row["local_hour"] < after
 
 
+def other_end(row: Row) -> str:
+    """Who is there; nobody at a counter, or of fees and interest."""
+    if row["merchant_key"] is not None or row["type"] == "purchase":
+        return "merchant"
+    if row["counterparty_bank"] is not None:
+        return "other_bank"
+    if row["counterparty_key"] is not None:
+        return "same_bank"
+    own = {
+        "transfer",
+        "standing_order",
+        "wealth_buy",
+        "wealth_sell",
+        "plan_instalment",
+        "loan_drawdown",
+        "loan_payment",
+        "card_payment",
+        "fx",
+    }
+    return "own" if row["type"] in own else ""
+
+
 def counterparties(word: int) -> Rule:
     """Of 252 buckets, by the key's rest, 63 in a word."""
     return lambda rows: sum({
@@ -93,6 +116,7 @@ def counterparties(word: int) -> Rule:
     }) or None  # fmt: skip
 
 
+CHANNELS = ("app", "web", "wechat", "branch", "atm", "call_centre")
 _salary, _settled = of_type("salary", "pension", direction="in"), of_type("settlement", direction="in")
 TRANSACTIONS: dict[str, Rule] = {
     "initiated_count": count(made), "initiated_out_count": count(spent), "initiated_out": total(MONEY, spent),
@@ -125,11 +149,22 @@ TRANSACTIONS: dict[str, Rule] = {
     "odd_settled_count": count(lambda row: _settled(row) and (row[MONEY] % 100_00 == 0 or (row["local_hour"] is not None and row["local_hour"] < 6))),
     "taken_back": total(MONEY, of_type("settlement", direction="out")),
     **{f"counterparties_{word}": counterparties(word) for word in range(4)}, "mcc_groups": bits(SHOPS, "mcc_group", bought),
+    "moved_count": count(lambda row: row["type"] != "interest"), "bills": total(MONEY, of_type("rent", "utility", "insurance", "tuition", direction="out")),
+    **{f"channel_{channel}_count": count(lambda row, of=channel: made(row) and row["channel"] == of) for channel in CHANNELS},
+    **{f"channel_{channel}": total(MONEY, lambda row, of=channel: made(row) and row["channel"] == of) for channel in CHANNELS},
+    "cny_count": count(lambda row: row["currency"] == "CNY"), "other_currency_count": count(lambda row: row["currency"] not in {"CNY", None}),
+    "cny": total(MONEY, lambda row: row["currency"] == "CNY"),
+    **{f"with_{end}_count": count(lambda row, of=end: other_end(row) == of) for end in ("merchant", "other_bank", "same_bank", "own")},
+    **{f"with_{end}": total(MONEY, lambda row, of=end: other_end(row) == of) for end in ("merchant", "other_bank", "same_bank", "own")},
+}  # fmt: skip
+# Of a month what its days come to; of active days which ones they were.
+MONTHS: dict[str, Rule] = {
+    "initiated_count": TRANSACTIONS["initiated_count"], "out": TRANSACTIONS["out"], "largest_out": TRANSACTIONS["largest_out"],
+    "active_days": lambda rows: sum({1 << row["business_date"].day - 1 for row in rows if made(row)}) or None,
 }  # fmt: skip
 
 # --- channel events, instalments, contracts -----------------------------------------------------------------------
 
-CHANNELS = ("app", "web", "wechat", "branch", "atm", "call_centre")
 PAGES = (
     "home", "balance", "statement", "transfer", "pay", "wealth", "deposit", "loan", "card", "points", "settings", "close_account", "cash", "queue",
     "fraud", "fee",
@@ -209,7 +244,7 @@ def facts(bank: RandomBank, source: str) -> Iterator[Row]:
         elif source == "channel_events":
             yield row | {"cost_milli": cost[row["channel"]] * 100 * 1000 // 1_000_000}
         elif source == "transactions":
-            yield row
+            yield dict.fromkeys(column.name for column in core.TRANSACTION.columns) | row
         else:
             code = row.get("product_code") or next(
                 one["product_code"] for one in bank.rows["accounts"] if one["account_key"] == row["account_key"]
@@ -228,6 +263,14 @@ def naive_events(bank: RandomBank, source: str, rules: dict[str, Rule], entity: 
     for row in facts(bank, source):
         days[row[entity], row["business_date"]].append(row)
     return {key: {name: rule(rows) for name, rule in rules.items()} for key, rows in days.items()}
+
+
+def naive_months(bank: RandomBank) -> Tiles:
+    """By the first day after the month, as which it counts."""
+    months: dict[tuple[Any, date], list[Row]] = defaultdict(list)
+    for row in facts(bank, "transactions"):
+        months[row["customer_key"], (row["business_date"].replace(day=1) + timedelta(days=31)).replace(day=1)].append(row)
+    return {key: {name: rule(rows) for name, rule in MONTHS.items()} for key, rows in months.items()}
 
 
 def naive_levels(bank: RandomBank) -> Tiles:
@@ -284,6 +327,7 @@ def ends(images: list[Row], day: date) -> list[str]:
 
 TWINS: dict[str, Callable[[RandomBank], Tiles]] = {
     TRANSACTION.name: lambda bank: naive_events(bank, "transactions", TRANSACTIONS),
+    f"{TRANSACTION.name}_month": naive_months,
     CHANNEL.name: lambda bank: naive_events(bank, "channel_events", CHANNEL_EVENTS),
     LOAN_INSTALMENT.name: lambda bank: naive_events(bank, "credit_instalments", INSTALMENTS),
     PLAN_INSTALMENT.name: lambda bank: naive_events(bank, "deposit_instalments", INSTALMENTS),
@@ -296,7 +340,7 @@ TWINS: dict[str, Callable[[RandomBank], Tiles]] = {
 @examples(2, 100, phases=[Phase.generate])
 @given(random=st.integers(0, 10**9).map(Random))
 def test_every_column_of_a_tile_equals_the_twin(spark, source, random):
-    bank = RandomBank(spark, random, people=6)
+    bank = RandomBank(spark, random, people=10)
     names = [column.name for column in source.columns]
     found = {(row[source.entity[0]], row["business_date"]): {name: row[name] for name in names} for row in bank.tiles(source).collect()}
     assert found
