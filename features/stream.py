@@ -144,7 +144,8 @@ def parts(rows: pa.RecordBatch, *, customers: int) -> Iterator[pa.RecordBatch]:
 
 def _measured(rows: pa.RecordBatch, asked: Sequence[Asked], as_of: Everybody | Each) -> pa.RecordBatch:
     key, since, until, source, day = (rows.column(name).to_numpy().astype(np.int64) for name in rows.schema.names[:5])
-    order = in_order(_numbers(key) * len(np.unique(since)) + np.unique(since, return_inverse=True)[1], source, day)
+    begins, begin = np.unique(since, return_inverse=True)
+    order = in_order(_numbers(key) * len(begins) + begin, source, day)
     key, since, until, source, day = (values[order] for values in (key, since, until, source, day))
     starts = np.flatnonzero(np.append(True, (np.diff(key) != 0) | (np.diff(since) != 0)))
     segment = np.cumsum(np.append(False, (np.diff(key) != 0) | (np.diff(since) != 0)))

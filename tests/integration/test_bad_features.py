@@ -25,11 +25,12 @@ from jobs import ledger, tables
 from jobs.build import features_command, tile_store
 from jobs.build.facts import Facts
 from jobs.build.wide import wide_features
-from jobs.context import JobContext, now
+from jobs.context import JobContext
 from jobs.errors import ConfigurationError, DataRejectedError, KequnError
 from jobs.serving.spines import last_whole_day
 from tests.fixtures.bank import deliver
 from tests.fixtures.declared import declare
+from tests.fixtures.rebuilt import build
 
 ROOT = Path(__file__).parents[2]
 Contexts = Callable[..., JobContext]
@@ -57,11 +58,6 @@ TONIGHT = {"transactions": "transaction_id | business_date | amount\nc | 2026-02
 
 def of(*features: Feature) -> FeatureGroup:
     return replace(RHYTHM, declared=features)
-
-
-def build(context: JobContext) -> None:
-    report = features_command.build(context)
-    ledger.record(context, report, inputs="", seconds=0, peak_mb=0, finished_at=now())
 
 
 def told_by_the_newest(settings: Settings) -> dict[str, Any]:
