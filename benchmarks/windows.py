@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, DataFrameWriter
 from pyspark.sql import functions as F
 
 from benchmarks.bank import EVE, NIGHT, Home
 from benchmarks.contest import Answer
 from expectations.contracts import core
-from features import dialect, in_duckdb, seen, stream, tiles, windows
+from features import dialect, in_duckdb, seen, tiles, windows
 from features.operations import LONGEST_WINDOW, Operation
 from features.sources.transaction import TRANSACTION
 from features.spec import Wanted
@@ -30,7 +30,6 @@ from jobs.serving import lake
 from jobs.threads import side_by_side
 
 WINDOWS = (7, 30, 90, 365)
-EPOCH = date(1970, 1, 1)
 # Of each kind that SQL knows too: sums, extrema, days.
 MEASURES = (
     "initiated_count", "initiated_out_count", "initiated_out", "out", "in_count", "out_count", "income", "purchase_count", "purchase",
@@ -163,40 +162,22 @@ def answer(into: Path, where: str = "true") -> Answer:
 # --- labels at any time, from tiles
 
 
-def _each(labels: pa.Table) -> tuple[stream.Each, date, date]:
-    """Labels as questions, and the first and the last business date that they see."""
-    ordered = labels.sort_by([("customer_key", "ascending"), ("as_of_date", "ascending")])
-    day = ordered.column("as_of_date").cast(pa.int32()).to_numpy().astype(np.int64)
-    first, last = (EPOCH + timedelta(days=int(day)) for day in (day.min() - LONGEST_WINDOW + 1, day.max()))
-    return stream.Each(ordered.column("customer_key").to_numpy(), day), first, last
-
-
 def drawn_from_tiles(home: Home, labels: pa.Table) -> pa.Table:
     """Grain: the labels' (customer_key × as_of_date) that see a tile; WANTED. DuckDB reads and sorts, the kernel answers; no JVM."""
-    each, first, last = _each(labels)
-    asked = stream.asked_of(TRANSACTION, WANTED)
+    days = pc.min_max(labels.column("as_of_date")).as_py()
     names = ["customer_key", "business_date", *(column.name for column in TRANSACTION.columns)]
-    stored = lake.relation(home.settings, TRANSACTION.table, names, first=first, last=last)
-    schema = pa.schema([("customer_key", pa.int64()), ("as_of_date", pa.date32()), *((item.column, pa.int64()) for item in WANTED)])
+    stored = lake.relation(
+        home.settings, TRANSACTION.table, names, first=days["min"] - timedelta(days=LONGEST_WINDOW - 1), last=days["max"]
+    )
     with lake.connect() as connection:
         connection.execute("set threads = 2")
-        connection.register("spans", each.spans)
         for statement in dialect.macros():
             connection.execute(statement)
-        rows = f"select * from {seen.tile_rows(seen.owned(stored, None), asked, 0, spans='spans')} order by customer_key"
-        batches = connection.sql(dialect.in_duckdb(rows)).to_arrow_reader(in_duckdb.BATCH_ROWS)
-        return pa.Table.from_batches(stream.measured(batches, [asked], each), schema)
-
-
-def drawn_from_tiles_in_spark(context: JobContext, labels: pa.Table) -> DataFrame:
-    """The same in Spark: the questions go with the tasks."""
-    each, first, last = _each(labels)
-    stored = tables.read(context, TRANSACTION.table).where(between("business_date", first, last))
-    return windows.swept_for({TRANSACTION: stored}, WANTED, each)
+        return in_duckdb.measures_swept(connection, {TRANSACTION: seen.owned(stored, None)}, {TRANSACTION: WANTED}, labels)
 
 
 def range_joined(context: JobContext, labels: DataFrame) -> DataFrame:
-    """The same by a join of every label with every tile that it sees."""
+    """The same in Spark, by a join of every label with every tile that it sees."""
     stored = tables.read(context, TRANSACTION.table).select("customer_key", "business_date", *(column.name for column in COLUMNS))
     seen = (F.col("business_date") <= F.col("as_of_date")) & (F.col("business_date") > F.date_sub("as_of_date", LONGEST_WINDOW))
     pairs = stored.join(

@@ -77,7 +77,9 @@ def _measured(connection: DuckDBPyConnection, core: Core, wanted: Mapping[Source
     found = []
     swept = {source: items for source, items in wanted.items() if source.is_swept}
     if swept:
-        connection.register(SWEPT, _swept(connection, core, swept))
+        asked = connection.sql(f"select customer_key, as_of_date from {SPINE}").to_arrow_table()
+        owned = {source: seen.owned(core.tiles(source), core.owners) for source in swept}
+        connection.register(SWEPT, measures_swept(connection, owned, swept, asked))
         found.append(SWEPT)
     for source, items in wanted.items():
         if source not in swept:
@@ -95,22 +97,27 @@ def _seen(core: Core, source: Source) -> str:
     return seen.seen_holdings(seen.owned(core.account_parties, core.owners), core.accounts, core.products, SPINE, each=True)
 
 
-def _swept(connection: DuckDBPyConnection, core: Core, wanted: Mapping[Source, Sequence[Wanted]]) -> pa.Table:
-    """DuckDB reads and sorts, the kernel answers."""
-    asked = [stream.asked_of(source, items) for source, items in wanted.items()]
-    pairs = connection.sql(f"select customer_key, as_of_date from {SPINE} order by all").to_arrow_table()
-    customer, day = pairs.column("customer_key").to_numpy(), pairs.column("as_of_date").cast(pa.int32()).to_numpy().astype(np.int64)
-    each = stream.Each(customer, day)
+def measures_swept(
+    connection: DuckDBPyConnection, tiles: Mapping[Source, str], wanted: Mapping[Source, Sequence[Wanted]], asked: pa.Table
+) -> pa.Table:
+    """Grain: customer_key × as_of_date of `asked` (no row twice, any order) that sees a tile; one column per wanted measure. DuckDB reads and
+    sorts, the kernel answers.
+
+    tiles: relations, owned. Raises OverflowError for a value whose sum could be no 64-bit integer.
+    """
+    pairs = asked.sort_by([(key, "ascending") for key in KEYS])
+    day = pairs.column("as_of_date").cast(pa.int32()).to_numpy().astype(np.int64)
+    each = stream.Each(pairs.column("customer_key").to_numpy(), day)
+    sources = [stream.asked_of(source, items) for source, items in wanted.items()]
     connection.register(SPANS, each.spans)
     rows = " union all ".join(
-        f"select * from {seen.tile_rows(seen.owned(core.tiles(one.source), core.owners), one, position, spans=SPANS)}"
-        for position, one in enumerate(asked)
+        f"select * from {seen.tile_rows(tiles[one.source], one, position, spans=SPANS)}" for position, one in enumerate(sources)
     )
     ordered = f"select * from ({rows}) order by customer_key"
     batches = connection.sql(dialect.in_duckdb(ordered)).to_arrow_reader(BATCH_ROWS)
     columns = [(item.column, pa.int64()) for items in wanted.values() for item in items]
     schema = pa.schema([("customer_key", pa.int64()), ("as_of_date", pa.date32()), *columns])
-    return pa.Table.from_batches(stream.measured(batches, asked, each), schema)
+    return pa.Table.from_batches(stream.measured(batches, sources, each), schema)
 
 
 # --- what is known, from core tables ------------------------------------------------------------------------------------

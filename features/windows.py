@@ -7,7 +7,7 @@ the right one on each date.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from functools import partial, reduce
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -41,21 +41,10 @@ def swept(tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], dates: Se
 
     Raises OverflowError (in a task) for a value whose sum could be no 64-bit integer.
     """
-    return swept_for(tiles, wanted, stream.Everybody(np.array(sorted({(day - EPOCH).days for day in dates}), dtype=np.int64)), owners)
-
-
-def swept_for(
-    tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], as_of: stream.Everybody | stream.Each, owners: DataFrame | None = None
-) -> DataFrame:
-    """As `swept`, for whom `as_of` asks: everybody as of the same days, or each as of days of their own."""
+    as_of = stream.Everybody(np.array(sorted({(day - EPOCH).days for day in dates}), dtype=np.int64))
     asked = [stream.asked_of(source, wanted) for source in tiles]
-    if isinstance(as_of, stream.Everybody):
-        frames, text = {}, partial(seen.tile_rows, "{tiles}", first=EPOCH + timedelta(days=int(as_of.days[0])))
-    else:
-        session = next(iter(tiles.values())).sparkSession
-        frames, text = {"spans": session.createDataFrame(as_of.spans)}, partial(seen.tile_rows, "{tiles}", spans="{spans}")
     parts = (
-        seen.run(f"select * from {text(one, position)}", tiles=owned(tiles[one.source], owners), **frames)
+        seen.run(f"select * from {seen.tile_rows('{tiles}', one, position, first=min(dates))}", tiles=owned(tiles[one.source], owners))
         for position, one in enumerate(asked)
     )
     rows = reduce(lambda left, right: left.unionAll(right), parts)

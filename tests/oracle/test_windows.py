@@ -5,22 +5,22 @@ The twin walks over days and events one by one and knows no tiles. Few examples 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from features import months, spine, stream, tiles, windows
+from features import dialect, in_duckdb, months, seen, spine, stream, tiles, windows
 from features.catalogue import OF_MONTHS
 from features.operations import LONGEST_WINDOW
 from features.sources.balance import BALANCE
 from features.sources.transaction import TRANSACTION
+from jobs.serving import lake
 from tests.fixtures.examples import examples
 
 MONTHS = next(source for source in OF_MONTHS if source.days is TRANSACTION)
@@ -160,14 +160,22 @@ def taken(
     asked = pairs or [(customer, day) for customer in range(1, 5) for day in dates]
     everybody = spark.createDataFrame(asked, "customer_key bigint, as_of_date date")
     owners = owners_of(spark, mergers)
-    if pairs:
-        customer, day = np.array([(one, (as_of - windows.EPOCH).days) for one, as_of in pairs], dtype=np.int64).T
-        swept = windows.swept_for(sources, wanted, stream.Each(customer, day), owners)
-    else:
-        swept = windows.swept(sources, wanted, dates, owners)
+    swept = swept_in_duckdb(sources, wanted, everybody, owners) if pairs else windows.swept(sources, wanted, dates, owners)
     rows = windows.with_measures(everybody, [(swept, wanted)]).collect()
     cut = len(source.name) + 1
     return {(row["customer_key"], row["as_of_date"]): {k[cut:]: v for k, v in row.asDict().items() if k in names} for row in rows}
+
+
+def swept_in_duckdb(sources: Mapping[Any, DataFrame], wanted: Sequence[Any], pairs: DataFrame, owners: DataFrame | None) -> DataFrame:
+    with lake.connect() as connection:
+        for statement in dialect.macros():
+            connection.execute(statement)
+        named = {source.name: frame for source, frame in sources.items()} | ({} if owners is None else {"owners": owners})
+        for name, frame in named.items():
+            connection.register(name, frame.toArrow())
+        owned = {source: seen.owned(source.name, None if owners is None else "owners") for source in sources}
+        by_source = {source: [item for item in wanted if item.source is source] for source in sources}
+        return pairs.sparkSession.createDataFrame(in_duckdb.measures_swept(connection, owned, by_source, pairs.toArrow()))
 
 
 def event_tiles(spark: SparkSession, events: Sequence[Event]) -> Any:
@@ -202,7 +210,7 @@ def compare_balances(spark: SparkSession, changes: Sequence[Change], mergers: Se
 def compare_pairs(
     spark: SparkSession, events: Sequence[Event], changes: Sequence[Change], mergers: Sequence[Any], pairs: Sequence[tuple[int, date]]
 ) -> None:
-    """Customers as of days of their own: of each the tiles are read that its own days see."""
+    """Customers as of days of their own, which DuckDB is asked for: of each the tiles are read that its own days see."""
     dates = sorted({day for _, day in pairs})
     of_events = [(TRANSACTION, event_tiles(spark, events), events, told) for told in (naive_events, few_far_events)]
     for source, day_tiles, facts, told in [*of_events, (BALANCE, level_tiles(spark, changes), changes, naive_balances)]:
