@@ -119,12 +119,18 @@ class Sweep:
 
     def begun(self, column: str) -> Integers:
         """Per question the position of the row from which on there is a level: the one that holds LEVELS_SINCE days before
-        the as-of date or, where that level is 0, the first one after.
+        the as-of date or, where that level is 0, the first one after that changes it. Beyond the rows that are seen where none does.
 
-        Where rows begin does not tell: of who was emptied long ago an as-of date alone may see no row, a long range the last.
+        Where rows begin does not tell: of who was emptied long ago an as-of date alone may see no row, a long range the last. Nor does
+        a row that tells of another column only.
         """
+        return self.once(("begun", column), lambda: self._begun(column))
+
+    def _begun(self, column: str) -> Integers:
         after = self.until(LEVELS_SINCE)
-        return self.once(("begun", column), lambda: after - (_level_on(self, column, after) != 0))
+        changes = np.flatnonzero(self.rows.columns[column])
+        first = np.append(changes, len(self.rows.day))[np.searchsorted(changes, after)]
+        return np.where(_level_on(self, column, after) != 0, after - 1, first)
 
     def area(self, column: str, levels: Integers, days_before: int, *, moment: bool = False) -> Integers:
         """Per question levels × days they held, from where the column has `begun` to `days_before` the as-of date, itself included.

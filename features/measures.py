@@ -89,7 +89,7 @@ def new_kinds_in(column: str, *, name: str, days: int) -> Measure:
 
 
 # --- measures over levels: tiles hold the changes; a contract's row covers ages low..high ---------------------------
-# Who was emptied more than a year ago and has not moved since has no level, as who never had one (Sweep.begun).
+# Who was emptied more than a year ago and has had nothing since has no level, as who never had one (Sweep.begun).
 
 
 def level(column: str, *, name: str = "") -> Measure:

@@ -50,14 +50,15 @@ class Told:
         since_month_end = self.as_of - int(month_end(np.array([self.as_of]), 1)[0])
         return self.state.days[column][:, : since_month_end if window is Span.MTD else window]
 
-    def first_age(self, column: str, window: Window) -> Integers:
-        """Age of the first day of the window on which something happened; -1 where nothing did."""
-        seen = self.days(column, window)
-        return np.where(seen.any(axis=1), seen.shape[1] - 1 - seen[:, ::-1].argmax(axis=1), -1)
-
     def begun(self, column: str) -> Integers:
         """Age of the day from which on there is a level (kernel.Sweep.begun), -1 without one."""
-        return np.where(self.state.levels[column, LEVELS_SINCE] != 0, KEPT_DAYS, self.first_age(ROWS, LEVELS_SINCE))
+        changed = self.days(ROWS, LEVELS_SINCE) & ~self.state.silent[column][:, :LEVELS_SINCE]
+        return np.where(self.state.levels[column, LEVELS_SINCE] != 0, KEPT_DAYS, _first_age(changed))
+
+
+def _first_age(seen: Bits) -> Integers:
+    """Per customer the age of the first of the days; -1 where there is none."""
+    return np.where(seen.any(axis=1), seen.shape[1] - 1 - seen[:, ::-1].argmax(axis=1), -1)
 
 
 def _sum(told: Told, measure: Measure, window: Window) -> Integers:
@@ -112,7 +113,7 @@ def _days_since(told: Told, measure: Measure, window: Window) -> Integers:
 
 
 def _days_since_first(told: Told, measure: Measure, window: Window) -> Integers:
-    age = told.first_age(measure.column, window)
+    age = _first_age(told.days(measure.column, window))
     return np.where(age >= 0, age, NOTHING)
 
 

@@ -79,6 +79,7 @@ class Needs:
     borders: dict[Amount, set[int]] = field(default_factory=dict)
     spans: dict[tuple[Amount, Span], None] = field(default_factory=dict)
     days: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
     levels: set[tuple[str, int]] = field(default_factory=set)
     month_ends: set[str] = field(default_factory=set)
     since: set[tuple[str, str]] = field(default_factory=set)
@@ -100,8 +101,9 @@ class Needs:
         self.stairs[stair] = max(reach, self.stairs.get(stair, 0))
 
     def beginning(self, column: str) -> None:
-        """Of levels: from which day on there is one."""
+        """Of levels: from which day on there is one. Its first change is the first row that is not silent of it."""
         self.days.add(ROWS)
+        self.silent.add(column)
         self.levels |= {(column, 0), (column, LEVELS_SINCE)}
 
 
@@ -212,6 +214,7 @@ class Layout:
     amounts: tuple[tuple[Amount, tuple[int, ...]], ...]
     spans: tuple[tuple[Amount, Span], ...]
     days: tuple[str, ...]
+    silent: tuple[str, ...]
     levels: tuple[tuple[str, int], ...]
     month_ends: tuple[str, ...]
     since: tuple[tuple[str, str], ...]
@@ -221,7 +224,9 @@ class Layout:
     def digest(self) -> str:
         """Equal text, equal states."""
         merges = [(column.name, column.sql, str(column.merge), column.bits) for column in self.source.columns]
-        return digest_of(self.amounts, self.spans, self.days, self.levels, self.month_ends, self.since, self.stairs, merges, KEPT_DAYS)
+        return digest_of(
+            self.amounts, self.spans, self.days, self.silent, self.levels, self.month_ends, self.since, self.stairs, merges, KEPT_DAYS
+        )
 
     def borders(self, column: str) -> set[int]:
         """The borders at which rows must be seen for the column's sake."""
@@ -259,6 +264,6 @@ def layout_of(source: Source, wanted: Sequence[Wanted]) -> Layout:
         needs.days.add(ROWS)
     return Layout(
         source=source, wanted=mine, amounts=tuple((amount, (0, *sorted(borders - {0}))) for amount, borders in needs.borders.items()),
-        spans=tuple(needs.spans), days=tuple(sorted(needs.days)), levels=tuple(sorted(needs.levels)), month_ends=tuple(sorted(needs.month_ends)),
-        since=tuple(sorted(needs.since)), stairs=tuple(needs.stairs.items()),
+        spans=tuple(needs.spans), days=tuple(sorted(needs.days)), silent=tuple(sorted(needs.silent)), levels=tuple(sorted(needs.levels)),
+        month_ends=tuple(sorted(needs.month_ends)), since=tuple(sorted(needs.since)), stairs=tuple(needs.stairs.items()),
     )  # fmt: skip

@@ -26,6 +26,7 @@ def pack(layout: Layout, state: State, customers: int) -> pa.ListArray:
     """Grain: customer."""
     blocks = [
         *(state.sums[amount] for amount, _ in layout.amounts), *(_words(state.days[column]) for column in layout.days),
+        *(_words(state.silent[column]) for column in layout.silent),
         *(state.levels[key][None] for key in layout.levels), *(state.month_ends[column] for column in layout.month_ends),
         *(state.since[key][None] for key in layout.since), *(state.spans[key][None] for key in layout.spans),
     ]  # fmt: skip
@@ -67,6 +68,7 @@ def unpack(layout: Layout, arrays: pa.ListArray, as_of: int) -> State:
     take = _Taken(np.ascontiguousarray(fixed.T))
     sums = {amount: take(len(borders) - 1) for amount, borders in layout.amounts}
     days = {column: _bits(take(WORDS)) for column in layout.days}
+    silent = {column: _bits(take(WORDS)) for column in layout.silent}
     levels = {key: take(1)[0] for key in layout.levels}
     month_ends = {column: take(MONTH_ENDS) for column in layout.month_ends}
     since = {key: take(1)[0] for key in layout.since}
@@ -77,14 +79,16 @@ def unpack(layout: Layout, arrays: pa.ListArray, as_of: int) -> State:
         at = np.repeat(place + 1, count) + 2 * _nth(count)
         stairs[stair] = Steps(np.repeat(who, count), values[at], values[at + 1])
         place = place + 1 + 2 * count
-    return State(as_of=as_of, sums=sums, spans=spans, days=days, levels=levels, month_ends=month_ends, since=since, stairs=stairs)
+    return State(
+        as_of=as_of, sums=sums, spans=spans, days=days, silent=silent, levels=levels, month_ends=month_ends, since=since, stairs=stairs
+    )
 
 
 def width_of(layout: Layout) -> int:
     """Integers of a state, without its stairs."""
     pieces = sum(len(borders) - 1 for _, borders in layout.amounts)
     single = len(layout.levels) + len(layout.since) + len(layout.spans)
-    return pieces + WORDS * len(layout.days) + MONTH_ENDS * len(layout.month_ends) + single
+    return pieces + WORDS * (len(layout.days) + len(layout.silent)) + MONTH_ENDS * len(layout.month_ends) + single
 
 
 def _index_words(layout: Layout) -> int:

@@ -7,6 +7,7 @@ windows and of history. Without a state all rows pass: the same code makes the f
     sums        of what rows tell, and of what levels are on every day, in pieces between borders
     spans       sums, and greatest values, since the span began
     days        on which something happened: a bit for each of the last KEPT_DAYS
+    silent      days with a row that says nothing of a column: nearly none
     levels      of columns of changes, as they stood at borders and at the last MONTH_ENDS month-ends
     since       sums over the days after the last one on which another column was positive
     stairs      values that no later one reaches: the greatest of a window is the first that lies in it
@@ -47,14 +48,15 @@ class Steps:
 class State:
     """Of customers 0, 1, …, as of one day; None: of nothing yet. Keys are the layout's.
 
-    sums: pieces × customers, the youngest piece first. spans: those of GREATEST `coded`. days: customers × KEPT_DAYS, by age.
-    month_ends: MONTH_ENDS × customers, the youngest first.
+    sums: pieces × customers, the youngest piece first. spans: those of GREATEST `coded`. days, silent: customers × KEPT_DAYS, by
+    age. month_ends: MONTH_ENDS × customers, the youngest first.
     """
 
     as_of: int | None
     sums: Mapping[Amount, Integers]
     spans: Mapping[tuple[Amount, Span], Integers]
     days: Mapping[str, Bits]
+    silent: Mapping[str, Bits]
     levels: Mapping[tuple[str, int], Integers]
     month_ends: Mapping[str, Integers]
     since: Mapping[tuple[str, str], Integers]
@@ -70,6 +72,7 @@ def nothing(layout: Layout, customers: int) -> State:
         sums={amount: np.zeros((len(borders) - 1, customers), dtype=np.int64) for amount, borders in layout.amounts},
         spans=dict.fromkeys(layout.spans, zero),
         days={column: np.zeros((customers, KEPT_DAYS), dtype=bool) for column in layout.days},
+        silent={column: np.zeros((customers, KEPT_DAYS), dtype=bool) for column in layout.silent},
         levels=dict.fromkeys(layout.levels, zero),
         month_ends={column: np.zeros((MONTH_ENDS, customers), dtype=np.int64) for column in layout.month_ends},
         since=dict.fromkeys(layout.since, zero), stairs={stair: Steps(none, none, none) for stair, _ in layout.stairs},
@@ -87,7 +90,8 @@ def rolled(layout: Layout, before: State, rows: Rows, customers: int, as_of: int
         as_of=as_of,
         sums={amount: before.sums[amount] + move.gained(amount, borders) for amount, borders in layout.amounts},
         spans={key: move.span(*key) for key in layout.spans},
-        days={column: move.days(column) for column in layout.days},
+        days={column: move.days(before.days[column], move.happened(column)) for column in layout.days},
+        silent={column: move.days(before.silent[column], rows.columns[column] == 0) for column in layout.silent},
         levels={(column, border): before.levels[column, border] + move.passed(column, border) for column, border in layout.levels},
         month_ends={column: move.month_ends(column) for column in layout.month_ends},
         since={key: move.since(*key) for key in layout.since},
@@ -212,15 +216,19 @@ class _Move:
 
     # --- days, stairs
 
-    def days(self, column: str) -> Bits:
+    def happened(self, column: str) -> Bits:
+        """Per row whether something happened by it."""
+        rows = self.sweep.rows
+        return np.ones(len(rows.day), dtype=bool) if column == ROWS else rows.columns[column] > 0
+
+    def days(self, before: Bits, is_told: Bits) -> Bits:
+        """Per customer the days of the rows that tell it, with those of `before`."""
         rows, since = self.sweep.rows, self.before.as_of
         found = np.zeros((self.customers, KEPT_DAYS), dtype=bool)
         if since is not None:
             moved = min(self.as_of - since, KEPT_DAYS)
-            found[:, moved:] = self.before.days[column][:, : KEPT_DAYS - moved]
-        enters = (rows.day <= self.as_of) & (rows.day > max(self.as_of - KEPT_DAYS, -1 if since is None else since))
-        if column != ROWS:
-            enters &= rows.columns[column] > 0
+            found[:, moved:] = before[:, : KEPT_DAYS - moved]
+        enters = is_told & (rows.day <= self.as_of) & (rows.day > max(self.as_of - KEPT_DAYS, -1 if since is None else since))
         found[rows.segment[enters], self.as_of - rows.day[enters]] = True
         return found
 

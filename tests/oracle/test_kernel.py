@@ -28,8 +28,8 @@ EPOCH = date(1970, 1, 1)
 FIRST = (date(2023, 11, 1) - EPOCH).days
 WINDOWS = (1, 7, 30, 90, 365)
 DAYS = st.one_of(st.integers(FIRST, FIRST + 900), st.integers(FIRST + 480, FIRST + 500))
-# Per customer: a value per day.
-FACTS = st.dictionaries(st.integers(1, 3), st.dictionaries(DAYS, st.integers(-40, 60), max_size=40), max_size=3)
+# Per customer: a value per day. Rows of 0 tell of another column only.
+FACTS = st.dictionaries(st.integers(1, 3), st.dictionaries(DAYS, st.one_of(st.integers(-40, 60), st.just(0)), max_size=40), max_size=3)
 DATES = st.lists(DAYS, min_size=1, max_size=5, unique=True)
 
 MEASURES = (
@@ -186,7 +186,8 @@ def level_seen(facts: dict[int, int], day: int, as_of: int) -> int | None:
     """None before the first change that the as-of date sees, unless there was a level when its sight began."""
     begun = as_of - LEVELS_SINCE
     had_none = level_on(facts, begun) == 0
-    return None if not any(changed <= day and (changed > begun or not had_none) for changed in facts) else level_on(facts, day)
+    changes = [changed for changed, value in facts.items() if value and (changed > begun or not had_none)]
+    return level_on(facts, day) if any(changed <= day for changed in changes) else None
 
 
 def level_on(facts: dict[int, int], day: int) -> int:

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from features import dialect, in_duckdb, months, seen, spine, stream, tiles, windows
 from features.catalogue import OF_MONTHS
+from features.kernel import LEVELS_SINCE
 from features.operations import LONGEST_WINDOW
 from features.sources.balance import BALANCE
 from features.sources.transaction import TRANSACTION
@@ -59,9 +60,9 @@ EVENTS = st.lists(
     st.builds(Event, CUSTOMERS, DAY, st.integers(0, 500), st.booleans(), st.booleans(), st.one_of(st.none(), st.integers(0, 23))),
     max_size=60,
 )
-CHANGES = st.lists(
-    st.builds(Change, CUSTOMERS, DAY, st.integers(-5000, 50000)), max_size=30, unique_by=lambda change: (change.customer, change.day)
-)
+# Some are emptied, and some days tell of another column only.
+MINOR = st.one_of(st.integers(-5000, 50000), st.sampled_from([-20000, 0, 20000]))
+CHANGES = st.lists(st.builds(Change, CUSTOMERS, DAY, MINOR), max_size=30, unique_by=lambda change: (change.customer, change.day))
 MERGERS = st.lists(st.tuples(st.sampled_from([(1, 2), (3, 4), (2, 4)]), DAY), max_size=2, unique_by=lambda merger: merger[0][0])
 DATES = st.lists(DAY, min_size=1, max_size=4, unique=True)
 PAIRS = st.sets(st.tuples(CUSTOMERS, DAY), min_size=1, max_size=6).map(sorted)
@@ -113,19 +114,22 @@ def few_far_events(events: Sequence[Event], as_of: date, window: int) -> dict[st
 
 
 def naive_balances(changes: Sequence[Change], as_of: date, window: int) -> dict[str, Any]:
-    """Levels day by day; a customer has none before the first change."""
-    levels = []
-    for back in range(window):
-        day = as_of - timedelta(days=back)
-        if any(change.day <= day for change in changes):
-            levels.append(sum(change.minor for change in changes if change.day <= day))
+    """Levels day by day; a customer has none before the first change that is seen, unless there was a level when sight began."""
+
+    def level_on(day: date) -> int:
+        return sum(change.minor for change in changes if change.day <= day)
+
+    begun, days = as_of - timedelta(days=LEVELS_SINCE), {change.day for change in changes}
+    changed = [day for day in days if level_on(day) != level_on(day - timedelta(days=1)) and (day > begun or level_on(begun) != 0)]
+    seen = [as_of - timedelta(days=back) for back in range(window)]
+    levels = [level_on(day) for day in seen if any(one <= day for one in changed)]
     before = as_of - timedelta(days=window)
     return {
         "aum": levels[0] if levels else 0,
         f"aum_area_{window}d": sum(levels),
         f"highest_aum_{window}d": max(levels, default=None),
         f"nearly_empty_days_{window}d": sum(level < 10_000 for level in levels),
-        f"aum_before_{window}d": sum(change.minor for change in changes if change.day <= before),
+        f"aum_before_{window}d": level_on(before),
     }
 
 
@@ -201,8 +205,8 @@ def compare_events(spark: SparkSession, events: Sequence[Event], mergers: Sequen
 def compare_balances(spark: SparkSession, changes: Sequence[Change], mergers: Sequence[Any], dates: Sequence[date]) -> None:
     day_tiles = level_tiles(spark, changes)
     expected = naive(changes, mergers, dates, naive_balances)
-    # What was before the longest window may come as one tile.
-    opening = min(dates) - timedelta(days=LONGEST_WINDOW - 1)
+    # What was before anything that is seen may come as one tile.
+    opening = min(dates) - timedelta(days=LEVELS_SINCE - 1)
     for tiles_ in (day_tiles, tiles.opened(day_tiles, BALANCE, opening)):
         assert taken(spark, BALANCE, tiles_, dates, mergers, expected) == expected
 

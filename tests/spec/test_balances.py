@@ -154,6 +154,21 @@ def test_a_fortune_counts_up_to_thirty_million(one):
     assert (row["aum_cv_90d"], row["aum_eod"]) == (0, 30_000_000)
 
 
+def test_who_was_emptied_more_than_a_year_ago_has_no_assets_whatever_else_is_told_since(bank):
+    rows = bank(accounts="""
+        account_key | product_code | matures_on | closed_on  | status | valid_from | valid_to
+        1           | T12          | 2026-01-20 | -          |        | 2024-01-20 | 2026-01-20
+        1           | T12          | 2026-01-20 | 2026-01-20 | closed | 2026-01-20 | -
+    """, balances="""
+        business_date | balance
+        2024-01-20    | 1000
+        2024-10-31    | 0
+    """).features("balances", "2025-10-31", "2025-11-01", "2026-01-31")  # fmt: skip
+    # On 31 October 2025 the day before 365 days ago still had 1,000. That the term ended on 20 January is no level.
+    assert [row["aum_highest_365d"] for row in rows.values()] == [0, None, None]
+    assert [row["nearly_empty_days_90d"] for row in rows.values()] == [90, 0, 0]
+
+
 def test_term_deposits_that_mature_within_thirty_days(bank):
     rows = bank(accounts="""
         account_key | product_code | matures_on | closed_on  | status | valid_from | valid_to
