@@ -6,29 +6,55 @@ from statistics import pstdev
 
 import pytest
 
+DAY = "2026-01-31"
+BANK = {
+    "transactions": """
+        business_date | direction | type        | amount | is_customer_initiated | counterparty_bank | counterparty_key
+        2026-01-15    | in        | salary      | 9000   | false                 | -                 | 1
+        2025-12-15    | in        | salary      | 9000   | false                 | -                 | 1
+        2025-11-15    | in        | salary      | 12000  | false                 | -                 | 1
+        2026-01-20    | out       | transfer    | 4000   | true                  | CMB               | 2
+        2026-01-21    | out       | transfer    | 1000   | true                  | -                 | 3
+        2026-01-22    | out       | purchase    | 3000   | true                  | -                 | -
+        2026-01-23    | in        | transfer    | 2000   | true                  | -                 | 3
+        2025-12-28    | out       | wealth_buy  | 5000   | true                  | -                 | -
+        2026-01-28    | in        | wealth_sell | 1500   | true                  | -                 | -
+    """,
+}  # fmt: skip
+# 30 days: in 9,000 + 2,000 + 1,500, out 4,000 + 1,000 + 3,000. 90 days: in 30,000 + 2,000 + 1,500, out 8,000 + 5,000.
+IN_30, OUT_30, IN_90, OUT_90 = 12_500, 8_000, 33_500, 13_000
+WORKED = {
+    1: {
+        "income_sum_30d": 9000,
+        "income_sum_90d": 9000 + 9000 + 12_000,
+        "income_sum_365d": 30_000,
+        "income_mean_180d": 30_000 / 3,
+        "income_months_180d": 3,
+        "has_income_90d": 1,
+        "income_gap_days": 31 - 15,
+        "income_day": 15,
+        "income_largest_ratio": 12_000 / 10_000,
+        "income_cv_365d": pstdev([9000, 9000, 12_000]) / 10_000,
+        "net_flow_30d": IN_30 - OUT_30,
+        "net_flow_90d": IN_90 - OUT_90,
+        "net_flow_mtd": IN_30 - OUT_30,  # nothing moved on 1 January
+        "net_flow_ratio_30d": (IN_30 - OUT_30) / (IN_30 + OUT_30),
+        "net_flow_ratio_90d": (IN_90 - OUT_90) / (IN_90 + OUT_90),
+        "savings_rate_90d": 1 - OUT_90 / IN_90,
+        "spend_to_income_90d": 3000 / 30_000,  # what is sent elsewhere or invested is not spent
+        "other_bank_out_30d": 4000,
+        "other_bank_out_90d": 4000,
+        "other_bank_share_90d": 4000 / OUT_90,
+        "transfer_in_share_90d": 2000 / IN_90,
+        "p2p_in_share_90d": 2000 / IN_90,
+        "wealth_net_buy_90d": 5000 - 1500,
+    },
+}
 
-def test_income_savings_and_money_that_leaves(one):
-    row = one("cash_flow", "2026-01-31", transactions="""
-        business_date | direction | type        | amount | is_customer_initiated | counterparty_bank
-        2026-01-15    | in        | salary      | 9000   | false                 |
-        2025-12-15    | in        | salary      | 9000   | false                 |
-        2025-11-15    | in        | salary      | 12000  | false                 |
-        2026-01-20    | out       | transfer    | 4000   | true                  | CMB
-        2026-01-21    | out       | transfer    | 1000   | true                  | -
-        2026-01-22    | out       | purchase    | 3000   | true                  | -
-        2026-01-23    | in        | transfer    | 2000   | true                  | -
-        2025-12-28    | out       | wealth_buy  | 5000   | true                  | -
-        2026-01-28    | in        | wealth_sell | 1500   | true                  | -
-    """)  # fmt: skip
-    assert (row["income_sum_30d"], row["income_sum_90d"], row["income_months_180d"], row["income_gap_days"]) == (9000, 30000, 3, 16)
-    assert row["income_largest_ratio"] == pytest.approx(12000 / 10000)
-    # 90 days: in 30,000 + 2,000 + 1,500; out 4,000 + 1,000 + 3,000 + 5,000.
-    assert row["net_flow_90d"] == 33500 - 13000
-    assert row["net_flow_mtd"] == 12500 - 8000  # January
-    assert row["savings_rate_90d"] == pytest.approx(1 - 13000 / 33500)
-    assert row["spend_to_income_90d"] == pytest.approx(3000 / 30000)
-    assert (row["other_bank_out_30d"], row["other_bank_share_90d"]) == (4000, pytest.approx(4000 / 13000))
-    assert row["wealth_net_buy_90d"] == 3500
+
+@pytest.mark.parametrize("customer", WORKED)
+def test_worked_values(told, customer):
+    assert told[customer] == pytest.approx(WORKED[customer])
 
 
 def test_spending_is_purchases_and_bills(one):

@@ -3,47 +3,58 @@
 from __future__ import annotations
 
 from math import cos, hypot, log, pi, sin, sqrt
-from statistics import pstdev
+from statistics import mean, pstdev
 
 import pytest
 
-
-def test_recurring_deposits(one):
-    row = one("deposits_recurring", "2026-01-31", deposit_plans="""
+DAY = "2026-01-31"
+BANK = {
+    "deposit_plans": """
         plan_id | started_on | matures_on | closed_on  | planned_months | status
-        P1      | 2025-06-10 | 2026-06-10 | -          | 12             | active
+        P1      | 2025-08-10 | 2026-06-10 | -          | 12             | active
         P2      | 2024-12-01 | 2025-12-01 | 2025-12-01 | 12             | rolled_over
         P3      | 2025-01-05 | 2026-01-05 | 2025-09-01 | 12             | broken
         P4      | 2026-02-01 | 2027-02-01 | -          | 12             | active
-    """, deposit_instalments="""
-        plan_id | instalment_no | due_on     | paid_on
-        P1      | 1             | 2025-10-10 | 2025-10-10
-        P1      | 2             | 2025-11-10 | 2025-11-10
-        P1      | 3             | 2025-12-10 | 2025-12-15
-        P1      | 4             | 2026-01-10 | 2026-01-09
-    """)  # fmt: skip
-    assert row["has_plan"] == 1
-    assert (row["plan_count"], row["instalment_agreed"], row["planned_months"], row["matures_in_days"]) == (1, 500, 12, 130)
-    assert (row["due_count_365d"], row["missed_count_365d"], row["missed_count_90d"], row["on_time_share_365d"]) == (4, 1, 1, 0.75)
-    assert row["missed_gap_days"] == 52
-    assert (row["rollover_share_365d"], row["broken_count_365d"]) == (0.5, 1)
-
-
-def test_regular_saving(one):
-    row = one("deposits_recurring", "2026-01-31", deposit_instalments="""
+    """,
+    "deposit_instalments": """
         plan_id | instalment_no | due_on     | paid_on    | due | paid
-        P1      | 1             | 2025-09-10 | -          | 500 | -
+        P1      | 1             | 2025-09-10 | 2025-09-10 | 500 | 500
         P1      | 2             | 2025-10-10 | 2025-10-10 | 500 | 500
-        P1      | 3             | 2025-11-10 | 2025-11-10 | 500 | 500
+        P1      | 3             | 2025-11-10 | 2025-11-15 | 500 | 500
         P1      | 4             | 2025-12-31 | 2025-12-31 | 500 | 800
         P1      | 5             | 2026-01-31 | 2026-01-01 | 500 | 500
-    """)  # fmt: skip
-    assert row["streak_365d"] == 4  # since September's was missed
-    assert row["paid_cv_365d"] == pytest.approx(pstdev([500, 500, 800, 500]) / 575)
-    # Days 10, 10, 31 and 1 on a circle of 31: the last two lie a day apart.
-    angles = [2 * pi * (day - 1) / 31 for day in (10, 10, 31, 1)]
-    closeness = hypot(sum(map(cos, angles)), sum(map(sin, angles))) / 4
-    assert row["paid_day_std_365d"] == pytest.approx(sqrt(-2 * log(closeness)) * 31 / (2 * pi), rel=1e-6)
+    """,
+}  # fmt: skip
+# Payments on days 10, 10, 15, 31 and 1 of a circle of 31 days, on which the last two are neighbours.
+ANGLES = [2 * pi * (day - 1) / 31 for day in (10, 10, 15, 31, 1)]
+CLOSENESS = hypot(sum(map(cos, ANGLES)), sum(map(sin, ANGLES))) / 5
+# Between the payments.
+GAPS = (30, 36, 46, 1)
+WORKED = {
+    1: {
+        "has_plan": 1,
+        "plan_count": 1,  # P1; P4 begins tomorrow
+        "instalment_agreed": 500,
+        "planned_months": 12,
+        "matures_in_days": 28 + 31 + 30 + 31 + 10,  # 10 June
+        "due_count_365d": 5,
+        "missed_count_90d": 1,  # the third, paid five days late
+        "missed_count_365d": 1,
+        "on_time_share_365d": 4 / 5,
+        "missed_gap_days": 20 + 31 + 31,  # since 10 November
+        "streak_365d": 2,  # the fourth and the fifth
+        "paid_day_std_365d": sqrt(-2 * log(CLOSENESS)) * 31 / (2 * pi),
+        "paid_cv_365d": pstdev([500, 500, 500, 800, 500]) / 560,
+        "regularity_365d": 1 - pstdev(GAPS) / mean(GAPS),
+        "rollover_share_365d": 1 / 2,  # of P2 and P3
+        "broken_count_365d": 1,  # P3
+    },
+}
+
+
+@pytest.mark.parametrize("customer", WORKED)
+def test_worked_values(told, customer):
+    assert told[customer] == pytest.approx(WORKED[customer])
 
 
 def test_the_regularity_of_payments(one):

@@ -2,39 +2,62 @@
 
 from __future__ import annotations
 
+import pytest
 
-def test_who_sleeps(bank):
-    rows = bank(customers="""
-        customer_key | opened_on
-        1            | 2020-01-01
-        2            | 2025-12-01
-        3            | 2020-01-01
-        4            | 2020-01-01
-        5            | 2020-01-01
-        6            | 2020-01-01
-        7            | 2020-01-01
-    """, transactions="""
+DAY = "2026-01-31"
+BANK = {
+    "customers": """
+        customer_key | opened_on  | preapproved_limit_minor
+        1            | 2020-01-01 | -
+        2            | 2025-12-01 | -
+        3            | 2020-01-01 | -
+        4            | 2020-01-01 | -
+        5            | 2020-01-01 | -
+        6            | 2020-01-01 | -
+        7            | 2020-01-01 | -
+        8            | 2020-01-01 | 5000000
+    """,
+    "transactions": """
         customer_key | business_date | direction | type           | amount | is_customer_initiated
         3            | 2025-06-01    | out       | purchase       | 5      | true
         4            | 2026-01-01    | out       | rent           | 5      | true
         6            | 2026-01-20    | in        | interest       | 5      | false
         7            | 2025-12-01    | out       | standing_order | 5      | false
-    """, accounts="account_key\n5", balances="""
+        8            | 2025-10-01    | out       | purchase       | 5      | true
+    """,
+    "accounts": "account_key\n5\n8",
+    "balances": """
         account_key | customer_key | business_date | balance
         5           | 5            | 2025-05-01    | 900
-    """).features("dormancy", "2026-01-31")  # fmt: skip
-    told = {
-        customer: (row["is_dormant"], row["is_drowsy"], row["dormant_days"], row["latent_credit"]) for (customer, _), row in rows.items()
-    }
-    assert told == {
-        1: (1, 1, 365, 0),  # silent for a year, nothing left
-        2: (0, 0, 61, 0),  # too new to sleep
-        3: (0, 1, 244, 0),  # silent since June
-        4: (0, 0, 30, 1),  # pays rent, has no loan
-        5: (0, 0, 365, 0),  # silent, but money is left
-        6: (1, 1, 365, 0),  # interest is no sign of life
-        7: (0, 0, 365, 0),  # a standing order is one, though not the customer's doing
-    }
+        8           | 8            | 2025-03-01    | 5000
+        8           | 8            | 2025-06-01    | 2000
+        8           | 8            | 2025-12-01    | 9000
+    """,
+}  # fmt: skip
+WORKED = {
+    # Silent for a year, nothing left.
+    1: {"is_dormant": 1, "is_drowsy": 1, "dormant_days": 365, "latent_credit": 0},
+    # Too new to sleep: a customer since 1 December.
+    2: {"is_dormant": 0, "is_drowsy": 0, "dormant_days": 30 + 31, "latent_credit": 0},
+    # Silent since 1 June: for half a year, not for a whole one.
+    3: {"is_dormant": 0, "is_drowsy": 1, "dormant_days": 244, "latent_credit": 0},
+    # Pays a rent and has no loan.
+    4: {"is_dormant": 0, "is_drowsy": 0, "dormant_days": 30, "latent_credit": 1, "asleep_aum_peak": None},
+    # Silent, but money is left. It came in the sleep: 365 days ago there was nothing.
+    5: {"is_dormant": 0, "is_drowsy": 0, "dormant_days": 365, "latent_credit": 0, "asleep_aum_peak": None},
+    # Interest is no sign of life.
+    6: {"is_dormant": 1, "is_drowsy": 1, "dormant_days": 365, "latent_credit": 0},
+    # A standing order is one, though not the customer's doing.
+    7: {"is_dormant": 0, "is_drowsy": 0, "dormant_days": 365, "latent_credit": 0},
+    # Silent since 1 October. Before that the most was 5,000 (180, 270 and 365 days ago: 2,000, 5,000, 0); 9,000 came in the sleep.
+    # A loan of 50,000 is offered and none drawn.
+    8: {"dormant_days": 122, "asleep_aum_peak": 5000, "preapproved_not_used": 1},
+}
+
+
+@pytest.mark.parametrize("customer", WORKED)
+def test_worked_values(told, customer):
+    assert told[customer] == pytest.approx(WORKED[customer])
 
 
 def test_the_peak_of_assets_lies_before_the_sleep(bank):
