@@ -7,20 +7,76 @@ from math import exp
 
 import pytest
 
+DAY = "2026-01-31"
+# Net inflows of 26 weeks: 1, 2, …, 25 a week, and 100 in the last one.
+WEEKS = "\n".join(
+    f"3 | {date(2026, 1, 31) - timedelta(days=7 * week)} | in | wealth_sell | {flow} | -"
+    for week, flow in enumerate([100, *range(25, 0, -1)])
+)
+BANK = {
+    "customers": "customer_key\n1\n2\n3\n4\n5",
+    "transactions": f"""
+        customer_key | business_date | direction | type            | amount   | counterparty_key
+        1            | 2026-01-31    | in        | cash_deposit    | 40000    | -
+        1            | 2026-01-29    | in        | cash_deposit    | 40000    | -
+        1            | 2026-01-27    | in        | cash_deposit    | 40000    | -
+        1            | 2026-01-20    | in        | cash_deposit    | 49999.99 | -
+        1            | 2026-01-12    | in        | cash_deposit    | 39999.99 | -
+        1            | 2026-01-12    | in        | cash_deposit    | 20000.01 | -
+        1            | 2026-01-10    | out       | cash_withdrawal | 8000     | -
+        1            | 2026-01-10    | out       | cash_withdrawal | 1000     | -
+        2            | 2026-01-10    | in        | transfer        | 1000     | -
+        2            | 2026-01-10    | out       | transfer        | 300      | -
+        2            | 2026-01-11    | out       | transfer        | 600      | -
+        2            | 2026-01-13    | out       | transfer        | 100      | -
+        2            | 2026-01-31    | in        | transfer        | 1000     | -
+        2            | 2026-01-31    | out       | transfer        | 200      | -
+        2            | 2026-02-01    | out       | transfer        | 800      | -
+        4            | 2025-08-05    | out       | transfer        | 1        | 100
+        4            | 2025-08-04    | out       | transfer        | 1        | 200
+        4            | 2026-01-02    | out       | transfer        | 1        | 100
+        4            | 2026-01-10    | in        | transfer        | 1        | 200
+        4            | 2026-01-20    | out       | standing_order  | 1        | 301
+        4            | 2026-01-20    | out       | standing_order  | 1        | 301
+        4            | 2026-01-21    | out       | purchase        | 1        | 400
+        {WEEKS}
+    """,
+    "credit_accounts": """
+        customer_key | business_date | limit | owed | days_past_due
+        5            | 2025-03-01    | 5000  | 4000 | 0
+        5            | 2026-01-01    | 5000  | 4000 | 31
+        5            | 2026-01-20    | 5000  | 4000 | 5
+    """,
+}  # fmt: skip
 
-def test_cash_in_large_sums_and_in_split_ones(one):
-    row = one("early_warning", "2026-01-31", transactions="""
-        business_date | direction | type            | amount
-        2026-01-30    | in        | cash_deposit    | 49999.99
-        2026-01-30    | in        | cash_deposit    | 40000
-        2026-01-28    | in        | cash_deposit    | 50000
-        2026-01-20    | in        | cash_deposit    | 45000
-        2026-01-19    | in        | cash_deposit    | 39999.99
-        2026-01-10    | out       | cash_withdrawal | 8000
-        2026-01-10    | out       | cash_withdrawal | 1000
-    """)  # fmt: skip
-    assert (row["split_cash_count_7d"], row["split_cash_count_30d"]) == (2, 3)  # 40,000 up to less than 50,000 each
-    assert (row["cash_in_largest_day_30d"], row["cash_out_largest_day_30d"]) == (pytest.approx(89999.99), 9000)
+
+def chance(log_odds):
+    return 1 / (1 + exp(-log_odds))
+
+
+WORKED = {
+    1: {
+        "split_cash_count_7d": 3,  # 40,000 up to less than 50,000 each
+        "split_cash_count_30d": 4,  # 49,999.99 too, 39,999.99 not
+        "split_days_5d": 1,  # 120,000 in five days, no day more than 40,000
+        "structuring_score": 2,  # by the deposits and by the days
+        "cash_in_largest_day_30d": 60_000,  # 12 January
+        "cash_out_largest_day_30d": 9000,
+    },
+    # Of 1,000 that came on the 10th 300 + 600 had left by the next day; of 1,000 on the 31st 200 have: tomorrow is not seen.
+    2: {"pass_through_share_30d": (900 + 200) / 2000},
+    # Lower median of the 26 weeks: the 13th, 13. Distances from it: 0, 1, 1, 2, 2, …, 12, 12, 87; their 13th is 6.
+    3: {"flow_z": 0.6745 * (100 - 13) / 6},
+    # Counterparties of transfers in 30 days: 100, 200, 301. 100 was there 179 days ago; 200 was, too, but 180 days ago.
+    4: {"new_counterparty_share": 2 / 3},
+    # -5.3, .5 with a loan; now also 1.4 for days past due within 90 days and 2.1 for five of them today. 90 days ago nothing was past due.
+    5: {"pd_12m": chance(-5.3 + 0.5 + 1.4 + 2.1), "pd_delta_90d": chance(-5.3 + 0.5 + 1.4 + 2.1) - chance(-5.3 + 0.5)},
+}
+
+
+@pytest.mark.parametrize("customer", WORKED)
+def test_worked_values(told, customer):
+    assert told[customer] == pytest.approx(WORKED[customer])
 
 
 def test_cash_split_over_days_and_over_deposits(bank):
@@ -47,54 +103,10 @@ def test_cash_split_over_days_and_over_deposits(bank):
     }
 
 
-def test_money_that_only_passes_through(one):
-    row = one("early_warning", "2026-01-31", transactions="""
-        business_date | direction | type     | amount
-        2026-01-10    | in        | transfer | 1000
-        2026-01-10    | out       | transfer | 300
-        2026-01-11    | out       | transfer | 600
-        2026-01-13    | out       | transfer | 100
-        2026-01-31    | in        | transfer | 1000
-        2026-01-31    | out       | transfer | 200
-        2026-02-01    | out       | transfer | 800
-    """)  # fmt: skip
-    # Of the 10th: 300 + 600 of 1,000 leave within the next day. Of the 31st: 200; tomorrow is not seen.
-    assert row["pass_through_share_30d"] == pytest.approx((900 + 200) / 2000)
-
-
-def test_a_week_unlike_the_others(one):
-    # 26 weeks to 31 January: net inflows of 1, 2, …, 25 a week, and 100 in the last one.
-    day, flows = date(2026, 1, 31), [100, *range(25, 0, -1)]
-    rows = "\n".join(f"{day - timedelta(days=7 * week)} | in | {flow}" for week, flow in enumerate(flows))
-    row = one("early_warning", "2026-01-31", transactions=f"business_date | direction | amount\n{rows}")
-    # Lower median of 26: the 13th, 13. Distances from it: 0, 1 1, 2 2, …, 12 12, 87; their 13th is 6.
-    assert row["flow_z"] == pytest.approx(0.6745 * (100 - 13) / 6)
-
-
 def test_who_did_nothing_gives_no_warning(one):
     row = one("early_warning", "2026-01-31")
-    assert (row["split_cash_count_7d"], row["cash_in_largest_day_30d"], row["pass_through_share_30d"], row["flow_z"]) == (
-        0,
-        None,
-        None,
-        None,
-    )
-
-
-def test_counterparties_that_are_new(one):
-    row = one("early_warning", "2026-01-31", transactions="""
-        business_date | direction | type           | counterparty_key
-        2025-08-05    | out       | transfer       | 100
-        2025-08-04    | out       | transfer       | 200
-        2026-01-02    | out       | transfer       | 100
-        2026-01-10    | in        | transfer       | 200
-        2026-01-20    | out       | standing_order | 301
-        2026-01-20    | out       | standing_order | 301
-        2026-01-21    | out       | purchase       | 400
-        2026-01-22    | out       | transfer       | -
-    """)  # fmt: skip
-    # Counterparties of transfers in 30 days: 100, 200, 301. 100 was there 179 days ago; 200 was, too, but 180 days ago.
-    assert row["new_counterparty_share"] == pytest.approx(2 / 3)
+    assert row["split_cash_count_7d"] == 0
+    assert (row["cash_in_largest_day_30d"], row["pass_through_share_30d"], row["flow_z"]) == (None, None, None)
 
 
 def test_counterparties_that_share_a_bucket_are_taken_for_one(one):
@@ -106,10 +118,6 @@ def test_counterparties_that_share_a_bucket_are_taken_for_one(one):
     """)  # fmt: skip
     # 252 buckets: 352 falls where -152 did, 100; 101 beside it.
     assert row["new_counterparty_share"] == 1 / 2
-
-
-def chance(log_odds):
-    return 1 / (1 + exp(-log_odds))
 
 
 def test_the_chance_of_default_and_how_it_has_changed(bank):

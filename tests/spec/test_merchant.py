@@ -6,9 +6,9 @@ from statistics import pstdev
 
 import pytest
 
-
-def test_settlements_of_a_shop(one):
-    row = one("merchant", "2026-01-31", transactions="""
+DAY = "2026-01-31"
+BANK = {
+    "transactions": """
         business_date | direction | type       | amount | local_hour
         2026-01-31    | in        | settlement | 300.50 | 21
         2026-01-30    | in        | settlement | 400    | 21
@@ -17,16 +17,23 @@ def test_settlements_of_a_shop(one):
         2025-12-20    | in        | settlement | 150    | -
         2025-09-10    | in        | settlement | 100    | 21
         2026-01-15    | in        | salary     | 9000   | 2
-    """)  # fmt: skip
-    # 30 days: 300.50 and 400 + 250.50; the refund is not taken off.
-    assert (row["settled_sum_30d"], row["settled_days_30d"]) == (951, 2)
-    # 90 days: the days took 300, 650 and 150 whole units.
-    assert row["settled_cv_90d"] == pytest.approx(pstdev([300, 650, 150]) / (1100 / 3))
-    assert row["refund_rate_90d"] == pytest.approx(95.10 / 1101)
-    # Three settlements of 951 in 30 days, five of 1,201 in 180 days.
-    assert row["ticket_shift"] == pytest.approx((951 / 3) / (1201 / 5))
-    # Of four in 90 days one was made at three in the night, one is in whole hundreds; of the last no time of day is known.
-    assert row["night_or_round_share_90d"] == 2 / 4
+    """,
+}  # fmt: skip
+WORKED = {
+    1: {
+        "settled_sum_30d": 300.50 + 400 + 250.50,  # the refund is not taken off
+        "settled_days_30d": 2,
+        "settled_cv_90d": pstdev([300, 650, 150]) / (1100 / 3),  # three days, in whole units
+        "refund_rate_90d": 95.10 / (951 + 150),
+        "ticket_shift": (951 / 3) / (1201 / 5),  # three settlements in 30 days, five in 180
+        "night_or_round_share_90d": 2 / 4,  # one of four at three in the night, one in whole hundreds
+    },
+}
+
+
+@pytest.mark.parametrize("customer", WORKED)
+def test_worked_values(told, customer):
+    assert told[customer] == pytest.approx(WORKED[customer])
 
 
 def test_who_is_no_merchant_has_no_settlements(one):

@@ -1,8 +1,47 @@
-"""Who the customer is, and which products are owned, on the as-of date."""
+"""Tenure and identity: who the customer is on the date, as the bank knew it then."""
 
 from __future__ import annotations
 
 import pytest
+
+DAY = "2026-01-31"
+BANK = {
+    "customers": """
+        customer_key | opened_on  | birth_date | kyc_risk | region | occupation | acquisition_channel | is_employee | household_key
+        1            | 2025-01-01 | 1990-02-01 | 2        | 上海   | clerk      | branch              | true        | 7
+        2            | 2020-01-01 | 1961-01-31 | 1        | 北京   | retired    | app                 | -           | 7
+        3            | 2020-01-01 | 2008-02-01 | 1        | 北京   | student    | app                 | -           | 7
+        4            | 2020-01-01 | 2008-01-31 | 1        | 北京   | student    | app                 | -           | -
+    """,
+    "accounts": """
+        account_key | opened_on  | closed_on  | status
+        1           | 2025-01-11 | 2025-06-30 | closed
+        2           | 2025-12-01 | -          |
+    """,
+    "account_parties": "account_key | customer_key\n1 | 1\n2 | 1",
+}  # fmt: skip
+WORKED = {
+    1: {
+        "tenure_days": 365 + 30,  # 1 January 2025 to 31 January 2026
+        "first_product_days": 385,  # since 11 January 2025, though that account is closed
+        "age_years": 35,  # the birthday is tomorrow
+        "age_band": "35_44",
+        "kyc_risk": 2,
+        "region": "上海",
+        "occupation": "clerk",
+        "acquisition_channel": "branch",
+        "household_size": 3,  # 1, 2 and 3
+        "is_employee": 1,
+    },
+    2: {"age_years": 65, "age_band": "65_plus"},  # 65 today
+    3: {"age_years": 17, "age_band": "under_18"},  # 18 tomorrow
+    4: {"age_years": 18, "age_band": "18_24"},  # 18 today
+}
+
+
+@pytest.mark.parametrize("customer", WORKED)
+def test_worked_values(told, customer):
+    assert told[customer] == pytest.approx(WORKED[customer])
 
 
 def test_one_row_for_every_open_customer_and_date(bank):
@@ -26,44 +65,9 @@ def test_attributes_are_those_the_bank_knew_on_the_date(bank):
         1            | 1990-02-01 | 2        | 上海   | -           | 2020-01-01 | 2026-01-10
         1            | 1990-02-01 | 5        | 北京   | true        | 2026-01-10 | -
     """).features("tenure", "2026-01-09", "2026-01-31", "2026-02-01")  # fmt: skip
-    assert [(row["kyc_risk"], row["region"], row["is_employee"]) for row in rows.values()] == [
-        (2, "上海", 0),
-        (5, "北京", 1),
-        (5, "北京", 1),
-    ]
+    known = [(row["kyc_risk"], row["region"], row["is_employee"]) for row in rows.values()]
+    assert known == [(2, "上海", 0), (5, "北京", 1), (5, "北京", 1)]
     assert [row["age_years"] for row in rows.values()] == [35, 35, 36]  # the birthday is 1 February
-
-
-def test_products_owned_opened_and_closed(one):
-    row = one("holdings", "2026-01-31", account_parties="account_key\n1\n2\n3\n4", accounts="""
-        account_key | product_code | currency | opened_on  | closed_on  | matures_on | opening_channel
-        1           | D01          | CNY      | 2020-01-01 | -          | -          | branch
-        2           | T12          | CNY      | 2025-02-20 | -          | 2026-02-20 | app
-        3           | D01          | USD      | 2025-12-01 | -          | -          | app
-        4           | W01          | CNY      | 2024-01-01 | 2025-11-10 | -          | app
-    """)  # fmt: skip
-    assert (row["account_count"], row["product_count"]) == (3, 2)  # D01 twice
-    assert (row["has_demand"], row["has_term"], row["has_wealth"], row["has_foreign_currency"]) == (1, 1, 0, 1)
-    assert (row["opened_count_90d"], row["opened_count_365d"]) == (1, 2)
-    assert (row["closed_count_90d"], row["closed_count_365d"]) == (1, 1)  # 82 days ago
-    assert row["last_opening_days"] == 61
-    assert row["online_opened_share"] == pytest.approx(2 / 3)
-    assert row["maturing_count"] == 1  # in 20 days
-
-
-def test_what_is_jointly_held_or_not_yet_opened_does_not_count(one):
-    row = one("holdings", "2026-01-31", account_parties="""
-        account_key | role  | held_from  | held_to
-        1           | owner | 2020-01-01 | 2025-12-31
-        2           | joint | 2020-01-01 | -
-        3           | owner | 2020-01-01 | -
-    """, accounts="""
-        account_key | opened_on
-        1           | 2020-01-01
-        2           | 2020-01-01
-        3           | 2026-02-01
-    """)  # fmt: skip
-    assert (row["account_count"], row["product_count"], row["last_opening_days"], row["online_opened_share"]) == (0, 0, None, None)
 
 
 def test_customers_of_one_household(bank):
