@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from features.arithmetic import Integers, bounded, lower_median, millionths_of_log, month_end, month_of, multiples_of, prefix_sums
-from features.operations import LONGEST_WINDOW, Merge, Operation, Span
+from features.operations import HORIZON, Merge, Operation, Span, calendar_months
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,8 +27,6 @@ Made = TypeVar("Made")
 
 NOTHING = np.iinfo(np.int64).min
 DAY_BITS = 20
-# How far back levels are told apart from having none: to the month-end before the twelve of a leap year.
-LEVELS_SINCE = LONGEST_WINDOW + 1
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ class Sweep:
         return np.append(bounded(running[1:] - running[first], column), 0)
 
     def begun(self, column: str) -> Integers:
-        """Per question the position of the row from which on there is a level: the one that holds LEVELS_SINCE days before
+        """Per question the position of the row from which on there is a level: the one that holds HORIZON days before
         the as-of date or, where that level is 0, the first one after that changes it. Beyond the rows that are seen where none does.
 
         Where rows begin does not tell: of who was emptied long ago an as-of date alone may see no row, a long range the last. Nor does
@@ -127,7 +125,7 @@ class Sweep:
         return self.once(("begun", column), lambda: self._begun(column))
 
     def _begun(self, column: str) -> Integers:
-        after = self.until(LEVELS_SINCE)
+        after = self.until(HORIZON)
         changes = np.flatnonzero(self.rows.columns[column])
         first = np.append(changes, len(self.rows.day))[np.searchsorted(changes, after)]
         return np.where(_level_on(self, column, after) != 0, after - 1, first)
@@ -284,7 +282,7 @@ def _spells(sweep: Sweep, measure: Measure, window: int) -> Integers:
 
 def _months(sweep: Sweep, measure: Measure, window: int) -> Integers:
     days = sweep.days_of(measure.column)
-    first = days.after(np.maximum(month_end(sweep.asked.as_of, -(-window // 30)), sweep.asked.as_of - LONGEST_WINDOW))
+    first = days.after(month_end(sweep.asked.as_of, calendar_months(window)))
     return _distinct(month_of(days.rows.day), first, days.until())
 
 

@@ -74,7 +74,7 @@ def spells_with(column: str, *, name: str, days: int) -> Measure:
 
 
 def calendar_months_with(column: str, *, name: str) -> Measure:
-    """Calendar months with a positive day, counting the as-of date's month as one and going back `window` / 30 of them."""
+    """Calendar months with a positive day, counting the as-of date's month as one and going back `window` / 30 of them, twelve at most."""
     return Measure(name=name, operation=Operation.MONTHS, column=column, empty=Empty.ZERO)
 
 

@@ -6,6 +6,9 @@ from enum import StrEnum
 from typing import TypeAlias
 
 LONGEST_WINDOW = 365
+# How many days as-of dates see, themselves included: twelve calendar months of a leap year.
+HORIZON = 366
+MONTHS_A_YEAR = 12
 LONGEST_MONTH = 31
 # Multiples count up to this many: squares over decades of days fit 64 bits. With multiples of a unit of money: thirty million.
 MOST = 30_000_000
@@ -40,7 +43,7 @@ class Operation(StrEnum):
     DAYS_SINCE_FIRST = "days_since_first"  # age of the first such day
     GAP_SQUARES = "gap_squares"  # squares of the days from each such day to the next one
     SPELLS = "spells"  # stretches of `argument` days, counted back from the as-of date, with such a day
-    MONTHS = "months"  # calendar months with such a day: the as-of date's and those back to `window` / 30
+    MONTHS = "months"  # calendar months with such a day: as many as `calendar_months` tells, the as-of date's the last of them
     FLOW_MEDIAN = "flow_median"  # lower median over the whole weeks of the window of value less `beside`
     FLOW_SPREAD = "flow_spread"  # lower median of the weeks' distances from that median
     LEVEL = "level"  # on the as-of date
@@ -76,6 +79,11 @@ SPANNED = {
     ),
     Span.LTD: (Operation.SUM, Operation.MAX, Operation.DAYS),
 }  # fmt: skip
+
+
+def calendar_months(window: int) -> int:
+    """How many a window stands for: one for every 30 days that it has begun, a year at most."""
+    return min(-(-window // 30), MONTHS_A_YEAR)
 
 
 def suffix(window: Window) -> str:

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from expectations.contracts.types import Column, Sensitivity, Table, Write
-from features.operations import LONGEST_MONTH, LONGEST_WINDOW, SPAN_TITLES, SPANNED, Merge, Operation, Span, suffix
+from features.operations import HORIZON, LONGEST_MONTH, SPAN_TITLES, SPANNED, Merge, Operation, Span, suffix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,7 +208,7 @@ class Wanted:
         if self.source.kind is not Kind.EVENTS or self.window is Span.LTD:
             return None
         if self.measure.operation is Operation.MONTHS:
-            return LONGEST_WINDOW
+            return HORIZON
         return LONGEST_MONTH if isinstance(self.window, Span) else self.window
 
     @property

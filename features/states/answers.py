@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.arithmetic import lower_median, month_end, month_of
-from features.kernel import LEVELS_SINCE, NOTHING
-from features.operations import LONGEST_WINDOW, Operation, Span
+from features.kernel import NOTHING
+from features.operations import HORIZON, Operation, Span, calendar_months
 from features.states.layout import KEPT_DAYS, ROWS, Amount, Layout, Of, Rise, Stair, area, bits_of, summed
 from features.states.rolling import coded
 
@@ -52,8 +52,8 @@ class Told:
 
     def begun(self, column: str) -> Integers:
         """Age of the day from which on there is a level (kernel.Sweep.begun), -1 without one."""
-        changed = self.days(ROWS, LEVELS_SINCE) & ~self.state.silent[column][:, :LEVELS_SINCE]
-        return np.where(self.state.levels[column, LEVELS_SINCE] != 0, KEPT_DAYS, _first_age(changed))
+        changed = self.days(ROWS, HORIZON) & ~self.state.silent[column][:, :HORIZON]
+        return np.where(self.state.levels[column, HORIZON] != 0, KEPT_DAYS, _first_age(changed))
 
 
 def _first_age(seen: Bits) -> Integers:
@@ -134,9 +134,9 @@ def _spells(told: Told, measure: Measure, window: int) -> Integers:
 
 
 def _months(told: Told, measure: Measure, window: int) -> Integers:
-    since = max(int(month_end(np.array([told.as_of]), -(-window // 30))[0]), told.as_of - LONGEST_WINDOW)
+    since = int(month_end(np.array([told.as_of]), calendar_months(window))[0])
     months = month_of(told.as_of - np.arange(told.as_of - since))
-    starts = np.flatnonzero(np.append(True, np.diff(months) != 0)) if len(months) else np.zeros(1, dtype=np.int64)
+    starts = np.flatnonzero(np.append(True, np.diff(months) != 0))
     return _stretches(told.days(measure.column, len(months)), starts)
 
 

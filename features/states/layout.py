@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from features.kernel import LEVELS_SINCE
-from features.operations import Operation, Span
+from features.operations import HORIZON, Operation, Span
 from features.spec import Kind, digest_of
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class Needs:
         """Of levels: from which day on there is one. Its first change is the first row that is not silent of it."""
         self.days.add(ROWS)
         self.silent.add(column)
-        self.levels |= {(column, 0), (column, LEVELS_SINCE)}
+        self.levels |= {(column, 0), (column, HORIZON)}
 
 
 def _amount(of: Of) -> Callable[[Needs, Measure, Any, Source], None]:

@@ -1,6 +1,6 @@
 """The core facts that as-of dates need: read from the partitions concerned only, as tiles and states.
 
-A night reads thirteen months, because the longest window is a year; balances also need an opening level, which the
+A night reads thirteen months, because as-of dates see twelve calendar months; balances also need an opening level, which the
 month-end rows of the three months before the window give.
 """
 
@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from expectations.contracts import core
 from features import margin, months, spine, tiles
 from features.engine import Core
-from features.operations import LONGEST_WINDOW
+from features.operations import HORIZON, LONGEST_WINDOW
 from features.sources.balance import BALANCE
 from features.sources.channel import CHANNEL
 from features.sources.credit import CREDIT
@@ -67,7 +67,7 @@ class Facts:
     context: JobContext
     first: date
     last: date
-    reach: int = LONGEST_WINDOW
+    reach: int = HORIZON
     known_from: date | None = None
 
     @property

@@ -12,7 +12,7 @@ from expectations.contracts import core
 from features import catalogue, in_duckdb, margin
 from features.catalogue import TILED
 from features.in_duckdb import features_of
-from features.operations import LONGEST_WINDOW
+from features.operations import HORIZON, LONGEST_WINDOW
 from features.sources.credit import CREDIT
 from features.spec import Kind
 from features.spine import Merged
@@ -74,7 +74,7 @@ def each(settings: Settings, names: Sequence[str], asked: pa.Table) -> pa.Table:
 
 def _since(first: date) -> date:
     """First business date that an as-of date sees."""
-    return first - timedelta(days=LONGEST_WINDOW - 1)
+    return first - timedelta(days=HORIZON - 1)
 
 
 def _made(settings: Settings, names: Sequence[str], asked: pa.Table, *, each: bool) -> pa.Table:

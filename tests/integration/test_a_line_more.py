@@ -11,6 +11,7 @@ import pytest
 from conf.settings import Settings
 from features import catalogue
 from features.measures import total
+from features.operations import HORIZON
 from features.sources.transaction import TRANSACTION
 from features.spec import Feature, FeatureGroup, TileColumn
 from jobs import ledger, tables
@@ -37,6 +38,7 @@ OUT = Feature(
     windows=(30,),
 )
 IN = replace(OUT, name="in", sql="transaction_in_{w}")
+MONTHS = replace(OUT, name="months", sql="transaction_active_months_360d", windows=())
 ROUND = replace(OUT, name="round", sql="transaction_round_{w}")
 OTHERS = tuple(
     replace(group, declared=tuple(feature for feature in group.declared if feature.name in {"aum_eod", "tenure_days"}))
@@ -49,6 +51,7 @@ GIVEN = {
     "products": "product_code | family | is_asset\nD01 | demand | true",
     "transactions": """
         transaction_id | customer_key | business_date | amount | direction
+        oldest         | 2            | 2024-01-01    | 5      | out
         older          | 2            | 2024-12-30    | 5      | out
         a              | 1            | 2026-01-20    | 10     | out
         b              | 1            | 2026-01-31    | 20     | out
@@ -122,7 +125,7 @@ def test_only_what_is_declared_anew_is_made_again(context_for: Contexts, setting
 def test_dates_before_the_first_tile_leave_the_later_tiles_as_they_are(
     context_for: Contexts, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    declare(monkeypatch, of(OUT))
+    declare(monkeypatch, of(OUT, MONTHS))
     deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
     build(context_for("features", JAN_31))
     first = tile_store.recorded(settings)
@@ -131,11 +134,15 @@ def test_dates_before_the_first_tile_leave_the_later_tiles_as_they_are(
     after = tile_store.recorded(settings)
     assert after is not None
     assert after.until == JAN_31
-    assert after.since["transaction"] == YEAR_END - timedelta(days=364) < first.since["transaction"]
-    # Of events the days before are all that was made: one transaction. Levels begin elsewhere, and are made again as a whole.
-    assert report.rows["features.tile_transaction inserted"] == 1
+    assert after.since["transaction"] == YEAR_END - timedelta(days=HORIZON - 1) < first.since["transaction"]
+    # Of events the days before are all that was made: two transactions. Levels begin elsewhere, and are made again as a whole.
+    assert report.rows["features.tile_transaction inserted"] == 2
     assert report.figures["tiles"]["made_again"] == {}
     assert computed.answered(settings) == (YEAR_END, JAN_31)
+    # Twelve calendar months of a leap year are a day more than the longest window.
+    expected = [{"customer_key": key, "as_of_date": YEAR_END, "rhythm__months": months} for key, months in ((1, 0), (2, 2))]
+    assert FeatureStore(settings).read(YEAR_END, purpose="risk", features=["rhythm__months"]).arrow.to_pylist() == expected
+    assert computed.everybody(settings, ["rhythm__months"], YEAR_END).to_pylist() == expected
     night = context_for("features", FEB_02)
     build(night)
     expect_a_rebuild(night, [YEAR_END, JAN_31, FEB_02])

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features import measures, stream
 from features.arithmetic import LARGEST
-from features.kernel import LEVELS_SINCE, NOTHING, Questions, Rows, Sweep, answer, one_per_day
-from features.operations import SPANNED, Merge, Operation, Span, Window
+from features.kernel import NOTHING, Questions, Rows, Sweep, answer, one_per_day
+from features.operations import HORIZON, SPANNED, Merge, Operation, Span, Window
 from features.spec import Empty, Kind, Measure, Source, TileColumn, Wanted
 from tests.fixtures.examples import examples
 
@@ -31,6 +31,10 @@ DAYS = st.one_of(st.integers(FIRST, FIRST + 900), st.integers(FIRST + 480, FIRST
 # Per customer: a value per day. Rows of 0 tell of another column only.
 FACTS = st.dictionaries(st.integers(1, 3), st.dictionaries(DAYS, st.one_of(st.integers(-40, 60), st.just(0)), max_size=40), max_size=3)
 DATES = st.lists(DAYS, min_size=1, max_size=5, unique=True)
+
+# The first day of the twelve calendar months that end with a leap year, and the last of those before.
+LEAP_YEAR = {1: {(day - EPOCH).days: 5 for day in (date(2023, 12, 31), date(2024, 1, 1))}}
+YEAR_END = (date(2024, 12, 31) - EPOCH).days
 
 MEASURES = (
     measures.total("v"), Measure(name="members", operation=Operation.MEMBERS, column="bits", empty=Empty.ZERO), measures.largest("v", name="largest"),
@@ -184,7 +188,7 @@ def levels_back(facts: tuple[tuple[int, int], ...], as_of: int) -> list[int | No
 
 def level_seen(facts: dict[int, int], day: int, as_of: int) -> int | None:
     """None before the first change that the as-of date sees, unless there was a level when its sight began."""
-    begun = as_of - LEVELS_SINCE
+    begun = as_of - HORIZON
     had_none = level_on(facts, begun) == 0
     changes = [changed for changed, value in facts.items() if value and (changed > begun or not had_none)]
     return level_on(facts, day) if any(changed <= day for changed in changes) else None
@@ -200,7 +204,7 @@ def month(day: int) -> int:
 
 
 def is_in_months(day: int, as_of: int, window: int) -> bool:
-    return as_of - 365 < day <= as_of and (month(as_of) - month(day)) * 30 < window
+    return day <= as_of and (month(as_of) - month(day)) * 30 < min(window, 360)
 
 
 def rows_of(facts: dict[int, dict[int, int]]) -> list[tuple[int, int, int]]:
@@ -209,6 +213,7 @@ def rows_of(facts: dict[int, dict[int, int]]) -> list[tuple[int, int, int]]:
 
 @examples(150, 3000)
 @given(facts=FACTS, dates=DATES)
+@example(facts=LEAP_YEAR, dates=[YEAR_END - 1, YEAR_END, YEAR_END + 1])
 def test_every_operation_equals_the_twin(facts, dates):
     rows = np.array(rows_of(facts), dtype=np.int64).reshape(-1, 3)
     asked = [(customer, day) for customer in (1, 2, 3) for day in sorted(dates)]
@@ -220,13 +225,14 @@ def test_every_operation_equals_the_twin(facts, dates):
 
 
 @examples(150, 3000)
-@given(facts=FACTS, as_of=DAYS, opening=st.integers(0, 200), emptied=st.booleans())
+@given(facts=FACTS, as_of=DAYS, opening=st.integers(-1, 200), emptied=st.booleans())
+@example(facts=LEAP_YEAR, as_of=YEAR_END, opening=-1, emptied=False)
 def test_what_lies_further_back_is_told_by_its_level_alone(facts, as_of, opening, emptied):
     """A date alone is given an opening level instead of the history; it has to say what a range over all of it says."""
     if emptied:
-        eve = as_of - LEVELS_SINCE - opening - 1
+        eve = as_of - HORIZON - opening - 1
         facts = {customer: mine | {eve: mine.get(eve, 0) - level_on(mine, eve)} for customer, mine in facts.items()}
-    opened = {customer: since(mine, as_of - LEVELS_SINCE - opening) for customer, mine in facts.items()}
+    opened = {customer: since(mine, as_of - HORIZON - opening) for customer, mine in facts.items()}
     whole, alone = (streamed(batches_of(some, []), stream.Everybody(np.array([as_of]))) for some in (facts, opened))
     nothing = {item.column: 0 if item.measure.empty is Empty.ZERO else None for item in WANTED}
     # A life is what happened in all of it: no level tells that, month tiles do.

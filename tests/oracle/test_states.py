@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features.arithmetic import LARGEST
@@ -15,7 +15,7 @@ from features.spec import Kind
 from features.states import answers, packed, rolling
 from features.states.layout import Layout, layout_of
 from tests.fixtures.examples import examples
-from tests.oracle.test_kernel import DAYS, FACTS, FIRST, SOURCE, WANTED, rows_of
+from tests.oracle.test_kernel import DAYS, FACTS, FIRST, LEAP_YEAR, SOURCE, WANTED, YEAR_END, rows_of
 
 STATED = replace(SOURCE, kind=Kind.STEPS)
 LAYOUT = layout_of(STATED, tuple(replace(item, source=STATED) for item in WANTED))
@@ -47,6 +47,8 @@ def swept(facts: dict[int, dict[int, int]], as_of: int) -> dict[str, list[int]]:
 
 @examples(150, 3000)
 @given(facts=FACTS, start=DAYS, gaps=GAPS)
+@example(facts=LEAP_YEAR, start=YEAR_END - 1, gaps=[1, 1])
+@example(facts=LEAP_YEAR, start=YEAR_END, gaps=[])
 def test_a_state_rolled_over_any_gaps_tells_what_all_rows_tell(facts, start, gaps):
     seen = {customer: {day: value for day, value in mine.items() if day <= start} for customer, mine in facts.items()}
     state = rolling.rolled(LAYOUT, rolling.nothing(LAYOUT, len(CUSTOMERS)), rows(seen), len(CUSTOMERS), start)

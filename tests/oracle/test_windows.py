@@ -17,8 +17,7 @@ from pyspark.sql import functions as F
 
 from features import dialect, in_duckdb, months, seen, spine, stream, tiles, windows
 from features.catalogue import OF_MONTHS
-from features.kernel import LEVELS_SINCE
-from features.operations import LONGEST_WINDOW
+from features.operations import HORIZON
 from features.sources.balance import BALANCE
 from features.sources.transaction import TRANSACTION
 from jobs.serving import lake
@@ -66,6 +65,8 @@ CHANGES = st.lists(st.builds(Change, CUSTOMERS, DAY, MINOR), max_size=30, unique
 MERGERS = st.lists(st.tuples(st.sampled_from([(1, 2), (3, 4), (2, 4)]), DAY), max_size=2, unique_by=lambda merger: merger[0][0])
 DATES = st.lists(DAY, min_size=1, max_size=4, unique=True)
 PAIRS = st.sets(st.tuples(CUSTOMERS, DAY), min_size=1, max_size=6).map(sorted)
+# Twelve calendar months of a leap year: their first day, and the day before.
+YEAR_END, YEAR_BEGINS = date(2024, 12, 31), (date(2024, 1, 1), date(2023, 12, 31))
 # The last days that windows see, and the first ones that they don't.
 EDGES = [DAYS[-50] - timedelta(days=back) for back in (-1, 0, 6, 7, 29, 30, 89, 90, 364, 365)]
 
@@ -86,7 +87,7 @@ def naive_events(events: Sequence[Event], as_of: date, window: int) -> dict[str,
     ever = [event for event in events if event.day <= as_of]
     this_month = [event for event in ever if (event.day.year, event.day.month) == (as_of.year, as_of.month)]
     mine = [event for event in seen if event.is_initiated]
-    days = sorted({event.day for event in mine})
+    days, months = sorted({event.day for event in mine}), {event.day for event in ever if event.is_initiated}
     return {
         f"initiated_count_{window}d": len(mine),
         f"out_{window}d": sum(event.minor for event in seen if event.is_out),
@@ -103,6 +104,7 @@ def naive_events(events: Sequence[Event], as_of: date, window: int) -> dict[str,
         "in_mtd": sum(event.minor for event in this_month if not event.is_out),
         "largest_out_mtd": max((event.minor for event in this_month if event.is_initiated and event.is_out), default=None),
         "active_days_mtd": len({event.day for event in this_month if event.is_initiated}),
+        "active_months_360d": len({day.replace(day=1) for day in months if (as_of.year - day.year) * 12 + as_of.month - day.month < 12}),
         f"night_count_{window}d": sum(event.hour is not None and event.hour < 6 for event in mine),
     }
 
@@ -119,7 +121,7 @@ def naive_balances(changes: Sequence[Change], as_of: date, window: int) -> dict[
     def level_on(day: date) -> int:
         return sum(change.minor for change in changes if change.day <= day)
 
-    begun, days = as_of - timedelta(days=LEVELS_SINCE), {change.day for change in changes}
+    begun, days = as_of - timedelta(days=HORIZON), {change.day for change in changes}
     changed = [day for day in days if level_on(day) != level_on(day - timedelta(days=1)) and (day > begun or level_on(begun) != 0)]
     seen = [as_of - timedelta(days=back) for back in range(window)]
     levels = [level_on(day) for day in seen if any(one <= day for one in changed)]
@@ -158,7 +160,7 @@ def taken(
     sources = {source: day_tiles}
     if source is TRANSACTION:
         # Of what lies further back than windows of days there are only months.
-        opening = min(day for _, day in pairs or [(0, day) for day in dates]) - timedelta(days=LONGEST_WINDOW)
+        opening = min(day for _, day in pairs or [(0, day) for day in dates]) - timedelta(days=HORIZON)
         sources = {source: day_tiles.where(F.col("business_date") > F.lit(opening)), MONTHS: months.month_tiles(day_tiles, MONTHS)}
     wanted = [item for one in sources for item in one.wanted_by((" ".join(names),))]
     asked = pairs or [(customer, day) for customer in range(1, 5) for day in dates]
@@ -180,6 +182,10 @@ def swept_in_duckdb(sources: Mapping[Any, DataFrame], wanted: Sequence[Any], pai
         owned = {source: seen.owned(source.name, None if owners is None else "owners") for source in sources}
         by_source = {source: [item for item in wanted if item.source is source] for source in sources}
         return pairs.sparkSession.createDataFrame(in_duckdb.measures_swept(connection, owned, by_source, pairs.toArrow()))
+
+
+def initiated(customer: int, day: date) -> Event:
+    return Event(customer, day, 100, is_out=True, is_initiated=True, hour=3)
 
 
 def event_tiles(spark: SparkSession, events: Sequence[Event]) -> Any:
@@ -206,7 +212,7 @@ def compare_balances(spark: SparkSession, changes: Sequence[Change], mergers: Se
     day_tiles = level_tiles(spark, changes)
     expected = naive(changes, mergers, dates, naive_balances)
     # What was before anything that is seen may come as one tile.
-    opening = min(dates) - timedelta(days=LEVELS_SINCE - 1)
+    opening = min(dates) - timedelta(days=HORIZON - 1)
     for tiles_ in (day_tiles, tiles.opened(day_tiles, BALANCE, opening)):
         assert taken(spark, BALANCE, tiles_, dates, mergers, expected) == expected
 
@@ -224,6 +230,7 @@ def compare_pairs(
 
 @examples(6, 300)
 @given(events=EVENTS, mergers=MERGERS, dates=DATES)
+@example(events=[initiated(1, day) for day in YEAR_BEGINS], mergers=[], dates=[YEAR_END])
 def test_events_over_windows_equal_the_twin(spark, events, mergers, dates):
     compare_events(spark, events, mergers, dates)
 
@@ -237,8 +244,8 @@ def test_levels_over_windows_equal_the_twin(spark, changes, mergers, dates):
 @examples(4, 300)
 @given(events=EVENTS, changes=CHANGES, mergers=MERGERS, pairs=PAIRS)
 @example(
-    events=[Event(customer, day, 100, is_out=True, is_initiated=True, hour=3) for customer in (1, 2) for day in EDGES],
-    changes=[Change(customer, day, 5_000) for customer in (1, 2) for day in EDGES], mergers=[], pairs=[(1, DAYS[-50]), (2, DAYS[-90]), (2, DAYS[-50])],
+    events=[*(initiated(customer, day) for customer in (1, 2) for day in EDGES), *(initiated(3, day) for day in YEAR_BEGINS)],
+    changes=[Change(customer, day, 5_000) for customer in (1, 2) for day in EDGES], mergers=[], pairs=[(1, DAYS[-50]), (2, DAYS[-90]), (2, DAYS[-50]), (3, YEAR_END)],
 )  # fmt: skip
 def test_days_of_their_own_equal_the_twin(spark, events, changes, mergers, pairs):
     compare_pairs(spark, events, changes, mergers, pairs)

@@ -149,6 +149,17 @@ def test_a_leap_day_is_a_day_and_a_range_is_one_pass(bank):
     }  # fmt: skip
 
 
+def test_twelve_calendar_months_of_a_leap_year_are_366_days(bank):
+    rows = bank(transactions="""
+        business_date | amount
+        2023-12-31    | 1
+        2024-01-01    | 1
+        2024-02-29    | 1
+    """).features("activity", "2023-12-31", "2024-12-30", "2024-12-31", "2025-01-01")  # fmt: skip
+    # Both days of the year 2024 lie in twelve months that end with it; those to January 2025 begin on 1 February.
+    assert [row["active_months_12m"] for row in rows.values()] == [1, 2, 2, 1]
+
+
 def test_the_spread_of_debits_and_their_upper_end(one):
     amounts = [15] * 18 + [400, 12_345]
     rows = "\n".join(f"2026-01-{day:02d} | {amount}" for day, amount in enumerate(amounts, start=1))

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import cast
 
 from features.catalogue import FEATURES
+from features.operations import HORIZON, LONGEST_WINDOW
 from features.sources.transaction import TRANSACTION
 from features.states.frames import _passing
 from features.states.layout import layout_of
@@ -34,7 +35,8 @@ def test_days_that_leave_the_windows_are_read() -> None:
         assert earliest == before - timedelta(days=364)  # the first day that the longest window of `before` saw
         (rolled_from,) = dates_rolled_from(NIGHT, [stored(before)])
         assert seen_since(rolled_from) <= earliest
-        assert seen_since(NIGHT) > earliest  # the night's own windows begin later
+        # The night's own windows begin later: by a gap of one night as many days as there are beyond the longest window.
+        assert seen_since(NIGHT) - earliest == timedelta(days=gap - (HORIZON - LONGEST_WINDOW))
 
 
 def test_states_too_old_or_of_the_night_itself_are_not_rolled() -> None:
