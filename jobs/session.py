@@ -63,6 +63,11 @@ FIXED = {
 }
 
 
+# What PySpark asks of the JVM by name for every column and list of columns. A name without its package is sought in eight of
+# them, in each of 277 jars.
+LOOKED_UP_ONCE = ("PythonUtils", "PythonSQLUtils", "org.apache.spark.sql.functions")
+
+
 def delta_jars() -> list[str]:
     """Paths of Delta's jars, fetched once at set-up. Raises ConfigurationError when they are not there."""
     folder = Path(sys.prefix) / "jars"
@@ -104,6 +109,13 @@ def _silence_query_contexts() -> None:
         PySparkLogger.getLogger(name).disabled = True
 
 
+def _look_up_once(spark: SparkSession) -> None:
+    """PySpark does not remember what a name of the JVM stands for; to find it again was a fifteenth of its work on a small night."""
+    jvm = spark.sparkContext._jvm  # noqa: SLF001 the only way to it
+    for name in LOOKED_UP_ONCE:
+        setattr(jvm, name, getattr(jvm, name))
+
+
 def build(settings: Settings, *, name: str, more: Mapping[str, str] | None = None) -> SparkSession:
     """The session of this process: Delta, UTC, ANSI; sizes from settings; `more` confs where a caller measures or archives."""
     from pyspark.sql import SparkSession
@@ -121,4 +133,6 @@ def build(settings: Settings, *, name: str, more: Mapping[str, str] | None = Non
     builder = SparkSession.builder
     for key, value in {**FIXED, **sizes, **spark.options, **jvm_confs(settings), **(more or {})}.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    _look_up_once(session)
+    return session
