@@ -52,21 +52,22 @@ def rolled(
 ) -> DataFrame:  # fmt: skip
     """Grain: customer_key × as_of_date of whom a row or a state is there; the wanted measures, and a state per source.
 
-    states: as of `since`, None: of nobody. anew: customer_key whose states are made of all their tiles; nobody where None.
+    states: as of `since`, None: of nobody. anew: customer_key whose states are made of all the tiles that they see; nobody where None.
     Raises OverflowError (in a task) for a value whose sum could be no 64-bit integer.
     """
     layouts = [layout_of(source, wanted) for source in tiles]
     found = []
     for position, layout in enumerate(layouts):
         mine = owned(tiles[layout.source].where("customer_key is not null"), owners).where(is_owned_on_day(as_of))
+        seen = mine.where(_seen(mine, layout, as_of))
         if states is None or since is None:
-            found.append(_rows(mine, layout, position))
+            found.append(_rows(seen, layout, position))
             continue
         few, light = _light(layout, since, as_of)
         passing = mine.where(_within(mine, _passing(layout, since, as_of)))
         found.append(_rows(passing if anew is None else _without(passing, anew), layout, position, few=few, light=light))
         if anew is not None:
-            found.append(_rows(mine.join(F.broadcast(anew), on="customer_key", how="left_semi"), layout, position))
+            found.append(_rows(seen.join(F.broadcast(anew), on="customer_key", how="left_semi"), layout, position))
     if states is not None and since is not None:
         found.append(_of_states(states if anew is None else _without(states, anew), layouts, since))
     rows = reduce(lambda left, right: left.unionAll(right), found)
@@ -106,6 +107,12 @@ def _within(frame: DataFrame, spans: Sequence[tuple[date, date]]) -> str:
         return days
     months = {100 * day.year + day.month for first, last in spans for day in _days(first, last)}
     return f"month in ({', '.join(map(str, sorted(months)))}) and ({days})"
+
+
+def _seen(frame: DataFrame, layout: Layout, as_of: date) -> str:
+    """SQL for the days that a state as of a date, and those rolled from it, are made of: of levels and months all, however far the frame reaches."""
+    reach = rows_of.asked_of(layout.source, layout.wanted).reach
+    return "true" if reach is None else _within(frame, [(as_of - timedelta(days=reach - 1), as_of)])
 
 
 def _days(first: date, last: date) -> list[date]:
