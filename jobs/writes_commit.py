@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from deltalake import CommitProperties, Field, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake import DeltaTable as DeltaLog
 
-from expectations.contracts.types import Write
+from expectations.contracts.types import DELETED_HASH, IS_DELETED, Write
 from jobs.errors import ConfigurationError, ConflictError, InvariantError
 from jobs.tables_log import ADDED, applied_generation, commits, location, log, version
 
@@ -175,6 +175,14 @@ def content_hash(columns: Sequence[str]) -> Column:
     from pyspark.sql import functions as F
 
     return F.xxhash64(*[F.col(name) for name in columns], *[F.col(name).isNull() for name in columns])
+
+
+def observed_hash(frame: DataFrame, columns: Sequence[str]) -> Column:
+    """`content_hash`; of rows of the frame that say that their key is deleted always the same, whatever else they say."""
+    from pyspark.sql import functions as F
+
+    hashed = content_hash(columns)
+    return F.when(F.col(IS_DELETED.name), DELETED_HASH).otherwise(hashed) if IS_DELETED.name in frame.columns else hashed
 
 
 def with_month(table: Table, frame: DataFrame) -> DataFrame:

@@ -4,6 +4,10 @@ An *observation* is what a delivery said of a key from a start on. The engine la
 stored, keeps as *images* the ones that differ from the one before, and ends each where the next begins. An observation
 equal to the one before it makes no image, but its start stays in the image's `confirmed`: were it forgotten, an image
 that arrives late and falls before it would never end. So any order of arrival gives the tables of the sorted one.
+
+That a key is deleted is an observation like others: it ends the image before it, and is itself kept as one that ends where it begins. No
+reader ever finds it in force, a delivery that says it again changes nothing, an older one that comes late ends before it, and a newer one
+brings the key back.
 """
 
 from __future__ import annotations
@@ -13,12 +17,12 @@ from functools import partial, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from expectations.contracts.types import VALID, Write
+from expectations.contracts.types import DELETED_HASH, IS_DELETED, VALID, Write
 from jobs.errors import InvariantError
 from jobs.frames import kept
 from jobs.tables_log import location, size, version
 from jobs.tables_read import interval_of, read
-from jobs.writes_commit import Written, append_rows, commit, content_hash, once, signing, unchanged, with_month
+from jobs.writes_commit import Written, append_rows, commit, content_hash, observed_hash, once, signing, unchanged, with_month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,15 +34,16 @@ if TYPE_CHECKING:
 
 OPEN = "9999-12-31"  # stands for the end of a current image where ends are compared
 BROADCAST_KEYS = 300_000  # a night's keys; a long range brings more, and is joined by sorting
+NO_MONTH = 0  # stands for the month of a deleted image of which not even the date is known
 SMALL_BYTES = 64 * 1024 * 1024  # below it, reading the table is cheaper than finding out which months to read
 
 
 def merge_intervals(context: JobContext, table: Table, incoming: DataFrame, *, part: str = "") -> Written:
-    """Take in images of keys; every key's intervals stay gapless, exact, and with one current image.
+    """Take in images of keys; every key's intervals stay gapless but where it is deleted, exact, and with one current image or none.
 
     incoming: one row per key × interval start, in the contract's columns and the start column; read twice, so cache it
-    when it is dear. A row equal to what was in force at its start is `unchanged`; a row at a start that is stored
-    replaces that image. Raises InvariantError when a key or start is null or comes twice.
+    when it is dear. Where it has a column `is_deleted`, only the key counts of the rows of which that is true. A row equal to what was in force
+    at its start is `unchanged`; a row at a start that is stored replaces that image. Raises InvariantError when a key or start is null or comes twice.
     """
     return once(context, table, Write.INTERVALS, part=part, work=lambda app: _merge_intervals(context, table, incoming, app))
 
@@ -86,8 +91,9 @@ def _looked_up(table: Table, images: DataFrame, touched: DataFrame) -> DataFrame
         return images.join(touched, on=key, how="left_semi")
     keys = F.broadcast(touched)
     if "month" in table.partition_by:
-        months = images.select(*key, "month").join(keys, on=key, how="left_semi").select("month").distinct().collect()
-        images = images.where(F.col("month").isin([row["month"] for row in months]))
+        month = F.coalesce("month", F.lit(NO_MONTH))
+        months = images.select(*key, month.alias("month")).join(keys, on=key, how="left_semi").select("month").distinct().collect()
+        images = images.where(month.isin([row["month"] for row in months]))
     return images.join(keys, on=key, how="left_semi")
 
 
@@ -99,8 +105,8 @@ def _observations(table: Table, incoming: DataFrame, stored: DataFrame | None) -
     columns = [*(column.name for column in table.columns), *(["month"] if "month" in table.partition_by else [])]
     confirmed = f"array<{interval.type}>"
     nothing = {"was_hash": "bigint", "was_end": interval.type, "was_confirmed": confirmed, "was_from": "date", "was_month": "int"}
-    new = with_month(table, incoming).select(
-        *columns, interval.start, content_hash(table.content).alias("row_hash"), F.lit(True).alias("is_incoming"),
+    new = with_month(table, _said(table, incoming)).select(
+        *columns, interval.start, "row_hash", F.lit(True).alias("is_incoming"),
         *(F.lit(None).cast(type_).alias(name) for name, type_ in nothing.items()),
     )  # fmt: skip
     if stored is None:
@@ -116,6 +122,30 @@ def _observations(table: Table, incoming: DataFrame, stored: DataFrame | None) -
         *(F.lit(None).cast(type_).alias(name) for name, type_ in nothing.items()),
     )  # fmt: skip
     return new.unionByName(images).unionByName(again)
+
+
+def _said(table: Table, incoming: DataFrame) -> DataFrame:
+    """The incoming rows with row_hash; those of deleted keys without content."""
+    from pyspark.sql import functions as F
+
+    hashed = incoming.withColumn("row_hash", observed_hash(incoming, table.content))
+    if IS_DELETED.name not in incoming.columns:
+        return hashed
+    content = [column.name for column in table.columns if column.name not in table.key]
+    return hashed.withColumns({name: F.when(~_is_deleted(), F.col(name)) for name in content})
+
+
+def _is_deleted() -> Column:
+    from pyspark.sql import functions as F
+
+    return F.col("row_hash") == DELETED_HASH
+
+
+def _end(interval: Interval) -> Column:
+    """An image ends where the next one begins, one of a deleted key at once."""
+    from pyspark.sql import functions as F
+
+    return F.when(_is_deleted(), F.col(interval.start)).otherwise(F.col("until"))
 
 
 def _open(interval: Interval) -> Column:
@@ -149,13 +179,13 @@ def _first_images(table: Table, observations: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     interval = interval_of(table)
-    nothing = {"previous_hash": "bigint", "next_start": interval.type}
+    nothing = {"previous_hash": "bigint", "next_start": interval.type, "until": interval.type}
     nothing |= {"previous_from": "date", "previous_close": "date", "previous_rest": "bigint"} if table.closing else {}
-    nothing |= {interval.end: interval.type, "confirmed": f"array<{interval.type}>"}
-    return observations.withColumns(
+    told = observations.withColumns({name: F.lit(None).cast(type_) for name, type_ in nothing.items()})
+    return told.withColumns(
         {
             "nth": F.lit(1), "copies": F.lit(1).cast("bigint"), "is_kept": F.lit(True), "image": F.lit(1).cast("bigint"), "action": F.lit("insert"),
-            **{name: F.lit(None).cast(type_) for name, type_ in nothing.items()},
+            interval.end: _end(interval), "confirmed": F.lit(None).cast(f"array<{interval.type}>"),
         }
     )  # fmt: skip
 
@@ -190,11 +220,11 @@ def _actions(table: Table, observations: DataFrame) -> DataFrame:
         .withColumn("image", F.count_if("is_kept").over(in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)))
         .withColumns(
             {
-                end: F.last("next_start").over(of_image),
+                "until": F.last("next_start").over(of_image),
                 "confirmed": F.collect_list(F.when(~F.col("is_kept"), F.col(start))).over(of_image),
             }
         )
-        .withColumn("confirmed", F.when(F.col("is_kept") & (F.size("confirmed") > 0), F.col("confirmed")))
+        .withColumns({"confirmed": F.when(F.col("is_kept") & (F.size("confirmed") > 0), F.col("confirmed")), end: _end(interval)})
         .withColumn("action", _action(interval))
     )
 
@@ -233,7 +263,7 @@ def _count(table: Table, actions: DataFrame) -> dict[str, Any]:
             F.count_if(F.col("action") == "delete").alias("removed"),
             F.count_if(acts).alias("changes"),
             F.count_if(F.col("action") != "insert").alias("rewrites"),
-            F.count_if(F.col("is_kept") & F.col(interval.end).isNull()).alias("current"),
+            F.count_if(F.col("is_kept") & F.col("until").isNull()).alias("latest"),
             F.count_if(previous.isNull()).alias("keys"),
             F.count_if(incoming & ((F.col("copies") > 1) | is_null)).alias("unsound"),
             _first_date(table).alias("first_date"),
@@ -242,7 +272,7 @@ def _count(table: Table, actions: DataFrame) -> dict[str, Any]:
         .collect()
     )
     figures: dict[str, Any] = {name: sum(row[name] for row in by_start) for name in _SUMMED}
-    _check(table, figures.pop("unsound"), figures.pop("current"), figures.pop("keys"))
+    _check(table, figures.pop("unsound"), figures.pop("latest"), figures.pop("keys"))
     figures["updated"] = figures["rows_in"] - figures["unchanged"] - figures["inserted"]
     first_date = min((row["first_date"] for row in by_start if row["first_date"]), default=OPEN if _has_dates(table) else "")
     return figures | {
@@ -252,7 +282,7 @@ def _count(table: Table, actions: DataFrame) -> dict[str, Any]:
     }
 
 
-_SUMMED = ("rows_in", "inserted", "unchanged", "removed", "changes", "rewrites", "current", "keys", "unsound")
+_SUMMED = ("rows_in", "inserted", "unchanged", "removed", "changes", "rewrites", "latest", "keys", "unsound")
 
 
 def _has_dates(table: Table) -> bool:
@@ -295,13 +325,13 @@ def _first_date(table: Table) -> Column:
     return F.min(F.when(differs, F.when(only_ends, moved).otherwise(F.col(interval.start))))
 
 
-def _check(table: Table, unsound: int, current: int, keys: int) -> None:
+def _check(table: Table, unsound: int, latest: int, keys: int) -> None:
     if unsound:
         raise InvariantError(
             f"The frame for [{table.full_name}] holds [{unsound}] rows whose {[*table.key, interval_of(table).start]} is null or repeated"
         )
-    if current != keys:
-        raise InvariantError(f"[{table.full_name}] would hold [{current}] current images for [{keys}] touched keys {list(table.key)}")
+    if latest != keys:
+        raise InvariantError(f"[{table.full_name}] would hold [{latest}] latest images for [{keys}] touched keys {list(table.key)}")
 
 
 def _merge(context: JobContext, table: Table, actions: DataFrame, months: Sequence[int | None] | None, signed: Mapping[str, str]) -> None:
@@ -309,7 +339,9 @@ def _merge(context: JobContext, table: Table, actions: DataFrame, months: Sequen
 
     on = " and ".join(f"t.{name} = s.{name}" for name in (*table.key, interval_of(table).start))
     if months:
-        on += f" and t.month in ({', '.join(str(month) for month in sorted({m for m in months if m is not None}))})"
+        on += (
+            f" and coalesce(t.month, {NO_MONTH}) in ({', '.join(str(month) for month in sorted({month or NO_MONTH for month in months}))})"
+        )
     values: dict[str, str | Column] = {name: f"s.{name}" for name in table.column_names}
     merge = (
         DeltaTable.forPath(context.spark, location(context.settings, table)).alias("t")

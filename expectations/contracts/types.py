@@ -109,6 +109,12 @@ class Interval:
     type: str
 
 
+# What a delivery may say of a row beside the columns of a table with intervals. Such an image holds its key and nothing else, ends where it
+# begins, so that no reader finds it in force, and has this row_hash.
+IS_DELETED = Column(
+    name="is_deleted", type="boolean", description="The key is not (any more): nothing else of the row counts", nullable=False
+)
+DELETED_HASH = 0
 VALID = Interval(start="valid_from", end="valid_to", type="date")
 KNOWN = Interval(start="known_from", end="known_to", type="timestamp")
 
@@ -171,7 +177,11 @@ class Table:
             kind = "business validity" if self.interval == VALID else "the bank's knowledge"
             added += [
                 Column(name=self.interval.start, type=self.interval.type, description=f"Start of {kind}, inclusive"),
-                Column(name=self.interval.end, type=self.interval.type, description=f"End of {kind}, exclusive; null: current"),
+                Column(
+                    name=self.interval.end,
+                    type=self.interval.type,
+                    description=f"End of {kind}, exclusive; null: current; its start: the key is deleted",
+                ),
                 Column(
                     name="confirmed",
                     type=f"array<{self.interval.type}>",
@@ -187,7 +197,8 @@ class Table:
             added.append(Column(name="updated_at", type="timestamp", description="Last change of the content, UTC", nullable=False))
         if self.interval or self.write in {Write.CHANGED, Write.REVISIONS}:
             withdrawn = "; null: the row is withdrawn, without content" if self.write is Write.REVISIONS else ""
-            added.append(Column(name="row_hash", type="bigint", description=f"xxhash64 of the content columns{withdrawn}"))
+            deleted = f"; {DELETED_HASH}: the key is deleted, without content" if self.interval else ""
+            added.append(Column(name="row_hash", type="bigint", description=f"xxhash64 of the content columns{withdrawn}{deleted}"))
         return (*added, *self.technical)
 
     @property

@@ -36,7 +36,7 @@ def expectation_of(rule: RowRule, table: Table, *, flag: str) -> rules.RowRuleHo
 
 
 def _kind(rule: RowRule, table: Table) -> type[rules.RowRuleHolds]:
-    if rule in table.rules:
+    if any(rule.id == one.id for one in table.rules):
         return rules.BusinessRuleHolds
     if rule.id == "unreadable_row":
         return rules.RowIsReadable

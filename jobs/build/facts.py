@@ -84,7 +84,9 @@ class Facts:
         return frame.where(between(str(table.date), since, until or self.last)) if "month" in table.partition_by else frame
 
     def _images(self, table: Table) -> DataFrame:
-        return tables.read_or_empty(self.context, table)
+        """But those that say that their key is deleted: they are never in force."""
+        start, end = tables.interval_of(table).start, tables.interval_of(table).end
+        return tables.read_or_empty(self.context, table).where(f"{end} is null or {end} > {start}")
 
     @cached_property
     def owners(self) -> DataFrame | None:

@@ -4,10 +4,10 @@ quarantine split read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from expectations.contracts.types import RowRule
+from expectations.contracts.types import IS_DELETED, RowRule
 from jobs import frames, tables
 from jobs.ingest.expressions import RAW
 from jobs.ingest.reading import AT, BLOCK, CORRUPT, FILE
@@ -42,9 +42,18 @@ def rules_of(plan: TargetPlan, waivers: Sequence[Waiver] = ()) -> tuple[RowRule,
         id="unreadable_row", offends=f"{CORRUPT} is not null or instr(concat_ws('', {texts}), '{REPLACEMENT}') > 0",
         because="a row must have the declared columns and be written in the declared encoding",
     )  # fmt: skip
-    rules = (readable, *plan.table.row_rules, *_unreadable_values(plan), REPEATED)
+    rules = (readable, *_promised(plan), REPEATED)
     waived = {waiver.check for waiver in waivers if waiver.type == "does_not_apply" and waiver.feed in {"*", plan.feed_name}}
     return tuple(rule for rule in rules if rule.id not in waived)
+
+
+def _promised(plan: TargetPlan) -> list[RowRule]:
+    """The columns' rules, then the table's; of a row whose key is deleted only those of the key itself hold."""
+    always = {rule for column in plan.told if column.name in {*plan.table.key, IS_DELETED.name} for rule in column.row_rules()}
+    rules = [*(rule for column in plan.told for rule in column.row_rules()), *plan.table.rules, *_unreadable_values(plan)]
+    if not plan.tells_deleted:
+        return rules
+    return [rule if rule in always else replace(rule, offends=f"{IS_DELETED.name} is not true and ({rule.offends})") for rule in rules]
 
 
 def _unreadable_values(plan: TargetPlan) -> Iterable[RowRule]:
@@ -70,7 +79,7 @@ def flagged(conformed: DataFrame, plan: TargetPlan, rules: Sequence[RowRule]) ->
     """
     from pyspark.sql import functions as F
 
-    columns = [column.name for column in plan.table.columns]
+    columns = [column.name for column in plan.told]
     alone = [rule for rule in rules if rule is not REPEATED]
     flags = {f"{FLAG}{rule.id}": F.coalesce(F.expr(rule.offends), F.lit(False)) for rule in alone}
     rows = conformed.withColumns({**flags, "amount__": F.expr(_amount(plan))})
@@ -110,7 +119,7 @@ def _copies_told(rows: DataFrame, recorded: Callable[[], DataFrame], plan: Targe
         return rows.withColumns(alone), rows
     copies = Window.partitionBy(*key).orderBy(BROKEN, FILE, AT)
     whole = copies.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    content = tables.content_hash([column.name for column in plan.table.columns])
+    content = tables.observed_hash(rows, [column.name for column in plan.table.columns])
     compared = recorded().join(twice, on=key, how="left_semi").withColumns(
         {IS_COPY: F.row_number().over(copies) > 1, DIFFERING: F.min(content).over(whole) != F.max(content).over(whole)}
     )  # fmt: skip
@@ -120,8 +129,12 @@ def _copies_told(rows: DataFrame, recorded: Callable[[], DataFrame], plan: Targe
 
 
 def _amount(plan: TargetPlan) -> str:
-    control = plan.feed.control_sum
-    return plan.functions.amount(f"`{RAW}{control}`") if control else "cast(null as decimal(20,2))"
+    if not plan.feed.control_sum:
+        return "cast(null as decimal(20,2))"
+    control = f"`{RAW}{plan.feed.control_sum}`"
+    amount = plan.functions.amount(control)
+    # Of a deleted key only the key need be told.
+    return f"case when {IS_DELETED.name} and {control} is null then 0 else {amount} end" if plan.tells_deleted else amount
 
 
 def _record(plan: TargetPlan) -> str:
@@ -138,13 +151,14 @@ def _record(plan: TargetPlan) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """What one file gave for one delivery × target. newest: latest business date of a sound row."""
+    """What one file gave for one delivery × target. deleted: sound rows that say that their key is deleted. newest: latest business date of a sound row."""
 
     business_date: date
     file: str
     rows_in: int
     quarantined: int
     duplicates: int
+    deleted: int
     amount: Decimal | None
     unread_amounts: int
     newest: date | None
@@ -155,16 +169,18 @@ def count(rows: DataFrame, plan: TargetPlan) -> list[Counted]:
     from pyspark.sql import functions as F
 
     newest = F.max(F.when(~F.col(IS_QUARANTINED), F.col(plan.table.date))) if plan.table.date else F.lit(None).cast("date")
+    deleted = F.col(IS_DELETED.name) & ~F.col(IS_QUARANTINED) & ~F.col(IS_DUPLICATE) if plan.tells_deleted else F.lit(False)
     counted: list[Any] = (
         rows.groupBy("delivered_for", FILE).agg(
             F.count(F.lit(1)).alias("rows_in"), F.count_if(IS_QUARANTINED).alias("quarantined"), F.count_if(IS_DUPLICATE).alias("duplicates"),
+            F.count_if(deleted).alias("deleted"),
             F.sum("amount__").alias("amount"), F.count_if(F.col("amount__").isNull()).alias("unread_amounts"), newest.alias("newest"),
         ).collect()
     )  # fmt: skip
     return [
         Counted(
             business_date=row["delivered_for"], file=row[FILE], rows_in=row["rows_in"], quarantined=row["quarantined"],
-            duplicates=row["duplicates"], amount=row["amount"], unread_amounts=row["unread_amounts"], newest=row["newest"],
+            duplicates=row["duplicates"], deleted=row["deleted"], amount=row["amount"], unread_amounts=row["unread_amounts"], newest=row["newest"],
         )
         for row in counted
     ]  # fmt: skip

@@ -34,7 +34,7 @@ def _with_level(frame: DataFrame, plan: TargetPlan, level: Sequence[str]) -> Dat
     from pyspark.errors import AnalysisException
     from pyspark.sql import functions as F
 
-    types = {column.name: column.type for column in plan.table.columns}
+    types = {column.name: column.type for column in plan.told}
     added = {name: F.expr(plan.columns[name].sql) for name in level}
     try:
         made = frame.withColumns(added)

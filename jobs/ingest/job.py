@@ -102,7 +102,7 @@ def _write(context: JobContext, verdicts: Sequence[Verdict]) -> JobReport:
     if verdicts:
         written.append(quality.record(context, outcomes))
         written.append(outputs.record_deliveries(context, facts))
-    return JobReport(rows=_totals(facts), outputs={one.table: one.version for one in written}, figures=_figures(facts, outcomes))
+    return JobReport(rows=_totals(facts), outputs={one.table: one.version for one in written}, figures=_figures(verdicts, facts, outcomes))
 
 
 def _by_table(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
@@ -125,8 +125,8 @@ def _totals(facts: Sequence[Reconciled]) -> dict[str, int]:
     return {name: sum(getattr(one, name) for one in facts) for name in CLASSES}
 
 
-def _figures(facts: Sequence[Reconciled], outcomes: Sequence[quality.Outcome]) -> dict[str, Any]:
-    """Per feed and table the reconciliation; which checks were not kept."""
+def _figures(verdicts: Sequence[Verdict], facts: Sequence[Reconciled], outcomes: Sequence[quality.Outcome]) -> dict[str, Any]:
+    """Per feed and table the reconciliation, and how many of its rows said that their key is deleted; which checks were not kept."""
     by_target: dict[str, Counter[str]] = {}
     for one in facts:
         by_target.setdefault(f"{one.feed} -> {one.target}", Counter()).update({name: getattr(one, name) for name in CLASSES})
@@ -134,7 +134,13 @@ def _figures(facts: Sequence[Reconciled], outcomes: Sequence[quality.Outcome]) -
         {"feed": one.feed, "table": one.table, "rule": one.rule, "severity": str(one.severity), "rows": one.unexpected_rows, "observed": one.observed}
         for one in outcomes if not one.passed
     ]  # fmt: skip
-    return {"reconciled": {name: dict(counts) for name, counts in by_target.items()}, "checks": len(outcomes), "broken": broken}
+    deleted = {f"{one.plan.feed_name} -> {one.plan.table.full_name}": rows for one in verdicts if (rows := one.total("deleted"))}
+    return {
+        "reconciled": {name: dict(counts) for name, counts in by_target.items()},
+        "deleted": deleted,
+        "checks": len(outcomes),
+        "broken": broken,
+    }
 
 
 JOB = Job(name="ingest", run=ingest, outputs=(*core.TABLES, ops.QUALITY_RESULT, ops.DELIVERY), fingerprint=orders.fingerprint)

@@ -112,7 +112,7 @@ def merge(context: JobContext, verdict: Verdict) -> Written:
     sound = verdict.flagged.where(f"not {IS_QUARANTINED} and not {IS_DUPLICATE}")
     start = "delivered_for" if table.interval == VALID else "produced_at"
     assert table.interval is not None
-    incoming = sound.select(*(column.name for column in table.columns), F.col(start).alias(table.interval.start))
+    incoming = sound.select(*(column.name for column in verdict.plan.told), F.col(start).alias(table.interval.start))
     if table is core.CUSTOMER_IDENTITY:
         check_collisions(context, incoming)
     return tables.merge_intervals(context, table, incoming, part=verdict.plan.feed_name)
@@ -124,8 +124,10 @@ def check_collisions(context: JobContext, incoming: DataFrame) -> None:
 
     ids = incoming.select("customer_key", "source_system", "source_id")
     if tables.version(context.settings, core.CUSTOMER_IDENTITY) > 0:
-        stored = tables.read(context, core.CUSTOMER_IDENTITY).join(
-            ids.select("customer_key").distinct(), on="customer_key", how="left_semi"
+        stored = (
+            tables.read(context, core.CUSTOMER_IDENTITY)
+            .where("source_id is not null")
+            .join(ids.select("customer_key").distinct(), on="customer_key", how="left_semi")
         )
         ids = ids.unionByName(stored.select("customer_key", "source_system", "source_id"))
     one = F.concat_ws("|", "source_system", "source_id")

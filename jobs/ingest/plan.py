@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conf import sources
 from conf.settings import SettingsError
 from expectations.contracts import core
+from expectations.contracts.types import IS_DELETED
 from jobs.errors import ConfigurationError
 from jobs.ingest import expressions
 from jobs.ingest.functions import SIGNATURES, Functions
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from conf.sources import Feed, SourceMapping
-    from expectations.contracts.types import Table
+    from expectations.contracts.types import Column, Table
     from jobs.ingest.expressions import Expanded, Lookup
 
 TABLES: Mapping[str, Table] = {table.full_name: table for table in core.TABLES}
@@ -38,6 +39,15 @@ class TargetPlan:
     written: Mapping[str, str]
     columns: Mapping[str, Expanded]
     levels: tuple[tuple[str, ...], ...]
+
+    @property
+    def told(self) -> tuple[Column, ...]:
+        """What is computed of a delivered row: the table's columns, and where the mapping tells it whether the key `is_deleted`."""
+        return (*self.table.columns, IS_DELETED) if self.tells_deleted else self.table.columns
+
+    @property
+    def tells_deleted(self) -> bool:
+        return IS_DELETED.name in self.columns
 
     @property
     def place(self) -> str:
@@ -101,9 +111,12 @@ def _table(name: str, place: str) -> Table:
 
 def _same_columns(written: Mapping[str, str], table: Table, place: str) -> None:
     declared = [column.name for column in table.columns]
-    unknown, missing = sorted(set(written) - set(declared)), sorted(set(declared) - set(written))
+    unknown, missing = sorted(set(written) - {*declared, IS_DELETED.name}), sorted(set(declared) - set(written))
     if unknown or missing:
-        raise ConfigurationError(f"[{place}]: unknown columns {unknown}, columns without expression {missing}; the table has {declared}")
+        raise ConfigurationError(
+            f"[{place}]: unknown columns {unknown}, columns without expression {missing}; the table has {declared}, "
+            f"and [{IS_DELETED.name}] may be told beside them"
+        )
 
 
 def _levels(columns: Mapping[str, Expanded], place: str) -> tuple[tuple[str, ...], ...]:

@@ -101,11 +101,12 @@ class _Known:
         )  # fmt: skip
 
     def images(self, table: Table, *, since: date | None = None, until: date | None = None) -> str:
-        """All images; of a table of many months those of dates from `since` to `until` (the last as-of date)."""
+        """All images but those of deleted keys; of a table of many months those of dates from `since` to `until` (the last as-of date)."""
         interval = tables.interval_of(table)
         names = [*(column.name for column in table.columns), interval.start, interval.end]
         if since is None:
-            return lake.relation_or_empty(self.settings, table, names)
+            rows = lake.relation_or_empty(self.settings, table, names)
+            return f"(select * from {rows} where {interval.end} is null or {interval.end} > {interval.start})"
         last = until or self.last
         rows = lake.relation_or_empty(self.settings, table, names, first=since, last=last)
         return f"(select * from {rows} where {table.date} between date '{since}' and date '{last}')"

@@ -86,7 +86,7 @@ def _load(order: MonthOrder, feed: str, month: int) -> Rows:
 
 
 def _with_late_rows(order: MonthOrder, feed: str, rows: Rows) -> Rows:
-    """The month as first delivered, and in the night with faults what comes late or corrected from this month and the one before."""
+    """The month as first delivered, and in the night with faults what comes late, corrected or deleted from this month and the one before."""
     assert order.faults is not None
     parts = [first_delivery(feed, rows, order.faults)]
     if order.month.delivered_from <= order.faults.night <= order.month.delivered_to:
@@ -94,7 +94,7 @@ def _with_late_rows(order: MonthOrder, feed: str, rows: Rows) -> Rows:
         if order.month.index > 0 and reach < order.month.first:
             parts.append(last_night(feed, _load(order, feed, order.month.index - 1), order.faults))
         parts.append(last_night(feed, rows, order.faults))
-    return joined(parts, (*FEED_COLUMNS[feed], "delivered"))
+    return joined(parts, (*FEED_COLUMNS[feed], "delivered", "deleted"))
 
 
 def _global_feeds(order: MonthOrder) -> Iterable[Delivered]:

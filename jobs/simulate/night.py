@@ -1,4 +1,4 @@
-"""The last night with faults: late and corrected rows that belong, and bad rows of every kind that must end up in quarantine."""
+"""The last night with faults: late, corrected and deleted rows that belong, and bad rows of every kind that must end up in quarantine."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from jobs.simulate.columns import Rows, picked
+from jobs.simulate.columns import Rows, joined, picked
 from jobs.simulate.draws import Bools
 
 LATE_FEEDS = ("transactions", "channel_events")
 LATE_REACH_DAYS = 20
 CORRECTION_REACH_DAYS = 10
 WRONG_BY_MINOR = 100
+SERIAL_OF_COPY = 5 * 10**17  # is added to the serial of a row that was told twice under two numbers
 Changes = dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NightFaults:
-    """The business date, as a day number, on which late, corrected and bad rows come."""
+    """The business date, as a day number, on which late, corrected, deleted and bad rows come."""
 
     night: int
 
@@ -45,8 +46,15 @@ def _repeated(rows: Rows, faults: NightFaults) -> Bools:
     return np.asarray(recent & (_spread(rows) % 97 == 7) & ~_late(rows, faults) & ~_corrected(rows, faults))
 
 
+def _copies(rows: Rows, faults: NightFaults) -> Rows:
+    """Rows that never were: the bank told some twice, under another number."""
+    recent = (rows["day"] < faults.night) & (rows["day"] >= faults.night - CORRECTION_REACH_DAYS)
+    chosen = picked(rows, np.asarray(recent & (_spread(rows) % 101 == 9) & ~_late(rows, faults) & ~_corrected(rows, faults)))
+    return {**chosen, "serial": chosen["serial"] + SERIAL_OF_COPY}
+
+
 def first_delivery(feed: str, rows: Rows, faults: NightFaults) -> Rows:
-    """What came at the time: late rows are missing, rows to be corrected are wrong."""
+    """What came at the time: late rows are missing, rows to be corrected are wrong, some came twice."""
     on_time = picked(rows, ~_late(rows, faults))
     wrong = _corrected(on_time, faults)
     changed = dict(on_time)
@@ -54,14 +62,18 @@ def first_delivery(feed: str, rows: Rows, faults: NightFaults) -> Rows:
         changed["amount"] = on_time["amount"] + np.where(wrong, np.sign(on_time["amount"]) * WRONG_BY_MINOR, 0)
     else:
         changed["function"] = np.where(wrong, 0, on_time["function"])
-    return {**changed, "delivered": on_time["day"]}
+    told = joined([changed, _copies(rows, faults)], rows)
+    return {**told, "delivered": told["day"], "deleted": np.zeros_like(told["day"])}
 
 
 def last_night(feed: str, rows: Rows, faults: NightFaults) -> Rows:
-    """What the night brings of earlier days: late rows, corrections, and rows that were delivered before and are the same."""
+    """What the night brings of earlier days: late rows, corrections, rows that were delivered before and are the same, and that copies never were."""
     del feed
     chosen = picked(rows, _late(rows, faults) | _corrected(rows, faults) | _repeated(rows, faults))
-    return {**chosen, "delivered": np.full(chosen["day"].size, faults.night)}
+    copies = _copies(rows, faults)
+    told = joined([chosen, copies], rows)
+    deleted = np.repeat([0, 1], [chosen["day"].size, copies["day"].size])
+    return {**told, "delivered": np.full(told["day"].size, faults.night), "deleted": deleted}
 
 
 def bad_rows(feed: str, *, business_date: date) -> dict[str, tuple[Changes, ...]]:

@@ -51,7 +51,7 @@ BEFORE_SPARK = {
     "gzip_truncated": ("balances", r"has \[\d+\] bytes, the manifest says \[\d+\]"),
     "gzip_truncated_vouched": ("balances", r"is not a whole gzip file"),
     "encoding_wrong": ("balances", r"is written in UTF-16 or UTF-32, the mapping says encoding \[UTF-8\]"),
-    "column_missing": ("transactions", r"columns differ \(missing \['cross_border'\], extra \[\]\)"),
+    "column_missing": ("transactions", r"columns differ \(missing \['is_deleted'\], extra \[\]\)"),
     "column_extra": ("balances", r"columns differ \(missing \[\], extra \['surprise'\]\)"),
     "column_renamed": ("balances", r"missing \['ledger_balance'\], extra \['ledger_balance_new'\]"),
     "columns_reordered": ("balances", r"the order differs"),

@@ -16,6 +16,7 @@ from features import catalogue
 from jobs import tables
 from jobs.build import corrections
 from jobs.build.wide import wide_features
+from jobs.context import now
 from jobs.serving.published import Published
 from jobs.store import FeatureStore
 from tests.fixtures.bank import deliver
@@ -86,6 +87,15 @@ ON_TIME = {
     "transactions": "transaction_id | customer_key | business_date | amount\nt9 | 8 | 2026-02-01 | 90",
     "credit_instalments": "instalment_no | customer_key | due_on | paid_on | paid\n1 | 4 | 2026-01-20 | 2026-02-01 | 100",
     "deposit_plans": "plan_id | customer_key | started_on | closed_on | status\nP8 | 8 | 2025-11-01 | 2026-02-01 | broken",
+}
+# Rows of nights ago that never were; of 7 it is found that it is no customer from the 30th on. A transaction of which nobody knew is none either.
+DELETED = {
+    "transactions": "transaction_id | is_deleted\nt2 | true\nunheard | true",
+    "channel_events": "event_id | is_deleted\ne1 | true",
+    "balances": "account_key | business_date | is_deleted\n4 | 2026-01-29 | true",
+    "deposit_plans": "plan_id | is_deleted\nP4 | true",
+    "credit_instalments": "instalment_no | is_deleted\n1 | true",
+    "customers": "customer_key | is_deleted | valid_from\n7 | true | 2026-01-30",
 }
 DEARER = {"rates": "kind | code | value_ppm | valid_from\ntransfer | CNY | 25000 | 2026-01-30"}
 
@@ -223,6 +233,58 @@ def test_month_ends_of_any_age_are_corrected(context_for, monkeypatch: pytest.Mo
     }
     assert "features.tenure_v1" not in revised
     assert json.loads(json.dumps(revised)) == revised  # as the ledger keeps it
+
+
+def test_rows_that_a_delivery_deletes_are_corrected_as_by_a_rebuild(
+    context_for, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(
+        monkeypatch,
+        tuple(group for group in catalogue.GROUPS if group.name in {"activity", "balances", "channels", "deposits_recurring", "credit"}),
+    )
+    deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
+    build(context_for("features", JAN_28, JAN_31))
+    before = now()
+    first = {1: 10, 2: 20, 3: 30, 4: 0, 5: 50, 6: 0, 7: 0, 8: 80}
+    deliver(context_for("ingest", TONIGHT), DELETED, datetime(2026, 2, 1))
+    night = context_for("features", TONIGHT)
+    report = build(night)
+    touched = {
+        "core.transaction": JAN_29, "core.channel_event": date(2026, 1, 15), "core.balance_daily": JAN_29, "core.deposit_plan": JAN_29,
+        "core.credit_instalment": date(2026, 1, 20), "core.customer": JAN_30,
+    }  # fmt: skip
+    assert report.figures["corrections"] == {
+        "touched": {name: str(day) for name, day in touched.items()},
+        "dates": [str(day) for day in PUBLISHED],
+    }
+    expect_a_rebuild(night, [*PUBLISHED, TONIGHT])
+    assert spent_until(JAN_30, settings, revision="corrected") == {1: 10, 2: 0, 3: 30, 4: 0, 5: 50, 6: 0, 8: 80}
+    # As it was known before, and the run tells of what changed: 2 on three dates; 7 was no customer on two.
+    assert spent_until(JAN_30, settings, revision="first") == first
+    known = FeatureStore(settings).read(JAN_30, purpose="risk", features=["activity__out_sum_30d"], as_known_at=before).arrow.to_pylist()
+    assert {row["customer_key"]: int(row["activity__out_sum_30d"]) for row in known} == first
+    assert report.figures["revised"]["features.activity_v1"]["by_date"] == {
+        str(day): {"revised": 1, "withdrawn": withdrawn} for day, withdrawn in ((JAN_29, 0), (JAN_30, 1), (JAN_31, 1))
+    }
+    logins = report.figures["revised"]["features.channels_v1"]["features"]["channels__login_count_30d"]
+    assert (logins["rows"] - logins["came_or_went"], logins["mean_change"]) == (4, 1.0)
+    # The same again is nothing new.
+    versions = corrections.seen(settings)
+    deliver(context_for("ingest", TONIGHT, generation=1), DELETED, datetime(2026, 2, 1))
+    assert corrections.seen(settings) == versions
+    # What was told before the deletion and comes after it brings nothing back; what is told later does.
+    older = {"transactions": "transaction_id | customer_key | business_date | amount\nt2 | 2 | 2026-01-29 | 22"}
+    back = {
+        "transactions": "transaction_id | customer_key | business_date | amount | is_deleted\nunheard | 2 | 2026-01-30 | 21 | false",
+        "channel_events": "event_id | customer_key | business_date | is_deleted\ne1 | 1 | 2026-01-15 | false",
+    }
+    deliver(context_for("ingest", TOMORROW), older, datetime(2026, 1, 31, 12))
+    deliver(context_for("ingest", TOMORROW, generation=1), back, datetime(2026, 2, 2))
+    tomorrow = context_for("features", TOMORROW)
+    build(tomorrow)
+    expect_a_rebuild(tomorrow, [*PUBLISHED, TONIGHT, TOMORROW])
+    assert spent_until(JAN_30, settings, revision="corrected") == {1: 10, 2: 21, 3: 30, 4: 0, 5: 50, 6: 0, 8: 80}
+    assert told_on(JAN_30, settings, "channels__login_count_30d", "corrected")[1] == 1
 
 
 def test_rows_that_somebody_deletes_are_corrected_as_by_a_rebuild(context_for, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

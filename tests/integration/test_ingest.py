@@ -225,6 +225,55 @@ def test_corrections_late_rows_and_a_range_in_one_go(landing: Path, reference: R
     assert sorted(map(tuple, delivered)) == [(DAY, 2, 2, 0, 0, 0, 0), (NEXT, 3, 1, 1, 1, 0, 0)]
 
 
+def test_a_delivery_takes_rows_back(landing: Path, reference: Run, context: JobContext, settings: conf.Settings) -> None:
+    """Of a deleted row the key is enough; what else it says counts nothing."""
+    deliver_group(landing, "transactions", DAY, {"transactions": [txn("T1"), txn("T2")], "balances": [balance("A1", "1.00", "2025-12-30")]})
+    reference("transactions")
+    deliver_group(landing, "reference", NEXT, {"account_parties": [{"acct_no": "A1", "cust_no": "C2", "is_deleted": "Y"}]})
+    assert reference("reference", NEXT).figures["deleted"] == {"account_parties -> core.account_party": 1}
+    night: list[dict[str, str | None]] = [
+        {"txn_id": "T1", "is_deleted": "Y"}, {"txn_id": "T1", "is_deleted": "Y", "amount": "9,9"},
+        {"txn_id": "never told", "is_deleted": "Y", "direction": "X"},
+        txn("T2"), txn("T2", is_deleted="Y"),  # it is, and it is not
+        txn("T3", is_deleted="perhaps"), {"is_deleted": "Y"},
+        txn("T4", is_deleted="N"),
+    ]  # fmt: skip
+    deliver_group(landing, "transactions", NEXT, {"balances": [balance("A1", "2.00", "2025-12-31")]})
+    deliver(landing, "transactions", NEXT, night)
+    report = reference("transactions", NEXT)
+
+    told = {"rows_in": 8, "inserted": 2, "updated": 1, "unchanged": 0, "duplicates": 1, "quarantined": 4}
+    assert report.figures["reconciled"]["transactions -> core.transaction"] == told
+    assert report.figures["deleted"] == {"transactions -> core.transaction": 2}
+    assert [(one.line, one.rules) for one in quarantine.rejected(settings, ["transactions"])] == [
+        (4, ("key_repeated_differently",)), (5, ("key_repeated_differently",)), (6, ("is_deleted_missing",)), (7, ("transaction_id_missing",)),
+    ]  # fmt: skip
+    first, second = datetime(2025, 12, 30, 17), datetime(2025, 12, 31, 17)
+    images = [
+        ("T1", first, second, 1234, DAY), ("T1", second, second, None, None), ("T2", first, None, 1234, DAY), ("T4", second, None, 1234, DAY),
+        ("never told", second, second, None, None),
+    ]  # fmt: skip
+    columns = ("transaction_id", "known_from", "known_to", "amount_minor", "business_date")
+    assert rows(context, core.TRANSACTION, *columns) == images
+    parties = tables.current(tables.read(context, core.ACCOUNT_PARTY), core.ACCOUNT_PARTY).select("account_key", "customer_key").collect()
+    assert len(parties) == len(REFERENCE["account_parties"]) - 1
+    assert (key("account", "A1"), key("customer", "C2")) not in set(map(tuple, parties))
+    # The same delivery again is nothing new.
+    version = tables.version(settings, core.TRANSACTION)
+    assert reference("transactions", NEXT).rows["unchanged"] == 4
+    assert tables.version(settings, core.TRANSACTION) == version
+
+
+def test_a_deleted_row_without_amount_takes_no_part_in_the_control_sum(landing: Path, reference: Run) -> None:
+    deliver_group(landing, "transactions", DAY, {"balances": [balance("A1", "1.00", "2025-12-30")]})
+    night: list[dict[str, str | None]] = [txn("T1"), {"txn_id": "T0", "is_deleted": "Y"}]
+    deliver(landing, "transactions", DAY, night, control={"amount_sum": "12.34"})
+    assert reference("transactions").rows["inserted"] == 3
+    deliver(landing, "transactions", DAY, night, control={"amount_sum": "12.35"})
+    with pytest.raises(DataRejectedError, match="control_sum_matches_manifest"):
+        reference("transactions")
+
+
 def test_a_replay_after_a_mend_lands_what_was_orphaned(landing: Path, reference: Run, context: JobContext, settings: conf.Settings) -> None:
     deliver_group(
         landing,
@@ -294,3 +343,7 @@ def test_two_customers_behind_one_key_are_refused(reference: Run, context: JobCo
         check(mine[0], mine[1])
     with pytest.raises(InvariantError, match=said):
         check(mine[1])  # C1 is in core.customer_identity since its first delivery
+    others = (f"cast(null as {column.type}) as {column.name}" for column in core.CUSTOMER_IDENTITY.columns[1:])
+    gone = context.spark.sql(f"select {mine[0][0]}L as customer_key, true as is_deleted, date'{NEXT}' as valid_from, {', '.join(others)}")
+    tables.merge_intervals(context, core.CUSTOMER_IDENTITY, gone)
+    check(mine[0])  # a deleted one has no id, and is nobody else

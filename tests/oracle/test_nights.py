@@ -1,6 +1,6 @@
 """Many nights of the job on a bank of whatever kind: what is stored of all features, customers and dates is what a rebuild gives.
 
-Gaps, dates caught up as a range, nights that are split in two or run again, the same delivery twice, late facts and a merger. Sixty nights by
+Gaps, dates caught up as a range, nights that are split in two or run again, the same delivery twice, late facts, facts that never were and a merger. Sixty nights by
 `make oracle` (hours), six by `pytest -m full tests/oracle/test_nights.py` (minutes). Finished features bit for bit, as their partials: the stored day tiles. And each revision of a few features is what a twin in
 plain Python tells of what had come by then.
 """
@@ -46,23 +46,38 @@ BANKS = st.integers(0, 2**32).map(Random)
 class Deliveries:
     """What a bank tells evening after evening: what it knows now and has not told, but for a tenth that comes up to three evenings later.
 
-    A few amounts that were told turn out to have been others.
+    A few amounts that were told turn out to have been others, a few rows never to have been, and some of these to have been after all.
     """
 
     def __init__(self, rows: Rows, random: Random) -> None:
         self.rows, self.random = rows, random
         self.told: dict[tuple[Any, ...], dict[str, Any]] = {}
         self.late: dict[tuple[Any, ...], date] = {}
+        self.gone: list[tuple[str, dict[str, Any]]] = []
 
     def on(self, day: date) -> Rows:
         news: Rows = {}
+        if self.gone and self.random.random() < 0.5:
+            table, row = self.gone.pop(0)
+            self.rows[table].append(row)
+        never_were = {table: self._never_were(table) for table in ("transactions", "channel_events")}
         recent = [row for row in self.rows["transactions"] if day - timedelta(days=30) < row["business_date"] < day]
         for row in self.random.sample(recent, min(9, len(recent))):
             row["amount_base_minor"] += 100
         for table, mine in self.rows.items():
             known = [row for one in mine if (row := as_known(table, one, day))]
             news[table] = [row for row in known if self._is_news((table, *key_of(table, row)), row | {"valid_to": None}, day)]
+            news[table] += [row | {"is_deleted": True} for row in never_were.get(table, [])]
         return {table: coming for table, coming in news.items() if coming}
+
+    def _never_were(self, table: str) -> list[dict[str, Any]]:
+        told = [row for row in self.rows[table] if (table, *key_of(table, row)) in self.told]
+        found = self.random.sample(told, min(3, len(told)))
+        self.rows[table] = [row for row in self.rows[table] if row not in found]
+        for row in found:
+            del self.told[table, *key_of(table, row)]
+            self.gone.append((table, row))
+        return found
 
     def _is_news(self, key: tuple[Any, ...], row: dict[str, Any], day: date) -> bool:
         if self.told.get(key) == row:
@@ -106,7 +121,7 @@ class Told:
                     self.histories[key, day] = [*known, told.get(key)]
 
     def _of(self, table: str) -> list[dict[str, Any]]:
-        return [row for key, row in self.come.items() if key[0] == table]
+        return [row for key, row in self.come.items() if key[0] == table and not row.get("is_deleted")]
 
     def _on(self, day: date) -> dict[int, tuple[int, float]]:
         """Of who is open: transactions that the customer made, and debits, within 30 days."""
@@ -178,4 +193,5 @@ def test_nights_of_any_kind_come_out_as_a_rebuild(spark: SparkSession, tmp_path_
             assert expect_a_rebuild(context, dates) > len(dates)
             assert expect_the_tiles(context, dates) > 0
     assert bank.late
+    assert bank.gone
     assert expect_each_revision(context, told) > 0

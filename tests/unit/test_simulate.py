@@ -502,22 +502,29 @@ def test_everyone_is_somewhere_near_four_transactions_and_events_a_month(town: P
 # --- the night with faults -------------------------------------------------------------------------------------------------------
 
 
-def test_the_last_night_brings_late_corrected_repeated_and_bad_rows(village: Path) -> None:
+def test_the_last_night_brings_late_corrected_repeated_deleted_and_bad_rows(village: Path) -> None:
     earlier: dict[str, dict[str, str]] = {}
-    late, corrected, repeated, bad = [], [], [], []
+    late, corrected, repeated, deleted, bad = [], [], [], [], []
     for day, row in rows_of(village, "transactions"):
         if day < NIGHT:
             assert row["txn_id"] not in earlier
+            assert row["is_deleted"] == "N"
             earlier[row["txn_id"]] = row
         elif row["txn_id"].startswith("T9"):
             bad.append(row)
+        elif row["is_deleted"] == "Y":
+            deleted.append(row)
         elif row["txn_id"] in earlier:
             (repeated if row == earlier[row["txn_id"]] else corrected).append(row)
         elif bank_day(row["posted_at"]) < NIGHT:
             late.append(row)
-    assert min(len(late), len(corrected), len(repeated), len(bad)) >= 1
+    assert min(len(late), len(corrected), len(repeated), len(deleted), len(bad)) >= 1
     assert all(NIGHT - timedelta(days=20) <= bank_day(row["posted_at"]) < NIGHT for row in late)
     assert {Decimal(earlier[row["txn_id"]]["amount"]) - Decimal(row["amount"]) for row in corrected} <= {Decimal(1), Decimal(100)}
+    # What is taken back was told, and is another row with another number that was told on the same day.
+    told = Counter(tuple(sorted({**row, "txn_id": ""}.items())) for row in earlier.values())
+    assert all(earlier[row["txn_id"]] == row | {"is_deleted": "N"} for row in deleted)
+    assert all(told[tuple(sorted({**row, "txn_id": "", "is_deleted": "N"}.items()))] > 1 for row in deleted)
 
 
 # What each kind of bad row looks like in the delivered transactions of the night.
