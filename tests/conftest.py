@@ -16,11 +16,13 @@ from conf import settings as conf
 from conf.settings import Settings
 from jobs.context import JobContext
 from tests.fixtures.context import context_of
-from tests.fixtures.examples import examples
+from tests.fixtures.examples import IS_MANY, examples
 
 os.environ["KEQUN_ENV"] = "ci"
 hypothesis.settings.register_profile("kequn", examples(10, 2000))
 hypothesis.settings.load_profile("kequn")
+# Plans as everywhere but in CI: compiled (conf/env/ci.yml).
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 SHARED = Path(__file__).parents[1].parent / "shared"
 
 
@@ -30,7 +32,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
     # It says goodbye when Python ends, which comes after the summary; by then what tests logged to is closed.
     logging.getLogger("py4j").setLevel(logging.WARNING)
-    built = session.build(conf.load("ci", variables={"KEQUN_HOME": str(tmp_path_factory.mktemp("session"))}), name="tests")
+    settings = conf.load("ci", variables={"KEQUN_HOME": str(tmp_path_factory.mktemp("session"))})
+    built = session.build(settings, name="tests", more=COMPILED if IS_MANY else None)
     yield built
     gateway = built.sparkContext._gateway  # the only way to the process: ended here, it is not warned of after the summary
     built.stop()
