@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from features.groups import (
@@ -101,6 +102,7 @@ def wanted(source: Source, groups: tuple[FeatureGroup, ...] = GROUPS) -> tuple[W
     return source.wanted_by(tuple(sql for group in groups for sql in group.sqls))
 
 
+@cache
 def spec_hash(group: FeatureGroup) -> str:
     """Hash of what a group's features mean: their declarations, the measures and the tile columns beneath them."""
     beneath = [item.meaning for source in SOURCES for item in wanted(source, (group,))]

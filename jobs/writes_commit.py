@@ -86,8 +86,7 @@ def create(context: RunContext, table: Table) -> None:
 
     By the log's own writer, without Spark: an empty table is one small file, for which Spark takes a second.
     """
-    if version(context.settings, table) >= 0:
-        widen(context, table)
+    if widen(context, table):
         return
     place = location(context.settings, table)
     with explained(context, table):
@@ -99,11 +98,11 @@ def create(context: RunContext, table: Table) -> None:
         _write_checksum(Path(place) / "_delta_log")
 
 
-def widen(context: RunContext, table: Table) -> None:
-    """Add the contract's columns that the table, where there is one, does not have yet: null in the rows that it holds."""
+def widen(context: RunContext, table: Table) -> bool:
+    """Whether the table is there; then it gets the contract's columns that it does not have yet: null in the rows that it holds."""
     opened = log(context.settings, table)
     if opened is None:
-        return
+        return False
     known, now = {field.name for field in opened.schema().fields}, context.started_at.isoformat()
     lacking = [
         Field(field.name, field.type, nullable=True, metadata={ADDED: now}) for field in _schema(table).fields if field.name not in known
@@ -111,6 +110,7 @@ def widen(context: RunContext, table: Table) -> None:
     if lacking:
         with explained(context, table):
             opened.alter.add_columns(lacking)
+    return True
 
 
 def configuration(table: Table) -> dict[str, str]:
@@ -211,11 +211,16 @@ def append_rows(context: JobContext, table: Table, frame: DataFrame, signed: Map
 
     Tables that are merged as well stay with Delta's writer, which keeps their checksums.
     """
-    if rows * _row_bytes(table) <= FEW_BYTES and table.write in {Write.APPEND, Write.REVISIONS, Write.REPLACE}:
+    if is_few(table, rows) and table.write in {Write.APPEND, Write.REVISIONS, Write.REPLACE}:
         append_arrow(context, table, frame.select(*table.column_names).toArrow(), signed)
         return
     writer = laid_out(table, frame, rows=rows).write.format("delta").options(**signed).mode("append")
     writer.save(location(context.settings, table))
+
+
+def is_few(table: Table, rows: int) -> bool:
+    """Whether so many rows of the table are held in this process rather than by Spark."""
+    return rows * _row_bytes(table) <= FEW_BYTES
 
 
 def _row_bytes(table: Table) -> int:
@@ -276,7 +281,7 @@ def _from_note(context: RunContext, table: Table, note: Mapping[str, Any]) -> Wr
     counted = {
         name: note[name] for name in ("rows_in", "inserted", "updated", "unchanged", "removed", "first_date", "by_start") if name in note
     }
-    return Written(table=table.full_name, version=note.get("version", version(context.settings, table)), **counted)
+    return Written(table=table.full_name, version=note["version"] if "version" in note else version(context.settings, table), **counted)
 
 
 def commit(context: RunContext, table: Table, app: str, counted: Mapping[str, Any], write: Callable[[Mapping[str, str]], None]) -> Written:

@@ -19,8 +19,8 @@ from pyspark.sql import functions as F
 from expectations.contracts import core
 from features import spine
 from jobs import frames, ledger, tables
-from jobs.build.dates import between
 from jobs.build.facts import INPUTS
+from jobs.serving import lake
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -96,19 +96,16 @@ def _touched(settings: Settings, before: Mapping[str, int], now: Mapping[str, in
 
 
 def _stored(context: JobContext, since: date, asked: Mapping[FeatureGroup, Collection[date]]) -> dict[FeatureGroup, set[date]]:
-    """Stored as-of dates from `since` on, but those asked for: of most nights the log's statistics tell that there are none."""
+    """Stored as-of dates from `since` on, but those asked for: of most nights the log's statistics tell that there are none. Without Spark."""
     groups = [group for group in asked if tables.may_hold(context.settings, group.table, since, date.max)]
-    if not groups:
-        return {}
-    rows = [
-        tables.read(context, group.table).where(between("as_of_date", since, date.max)).select(F.lit(n).alias("n"), "as_of_date")
-        for n, group in enumerate(groups)
-    ]
-    found: dict[FeatureGroup, set[date]] = {}
-    for n, day in sorted(_union(rows).distinct().collect()):
-        if day not in asked[groups[n]]:
-            found.setdefault(groups[n], set()).add(day)
-    return found
+    with lake.connect() as connection:
+        stored = {group: lake.relation(context.settings, group.table, ["as_of_date"], first=since) for group in groups}
+        rows = {
+            group: connection.sql(f"select distinct as_of_date from {of} where as_of_date >= date '{since}'").fetchall()
+            for group, of in stored.items()
+        }
+    found = {group: {day for (day,) in days} - set(asked[group]) for group, days in rows.items()}
+    return {group: days for group, days in found.items() if days}
 
 
 @dataclass(frozen=True)
