@@ -179,7 +179,13 @@ def test_rows_outside_of_the_slice_are_refused(context_for: Contexts) -> None:
     assert not tables.read(first, SLICES).count()
 
 
-def test_a_date_is_published_once_and_then_revised(context_for: Contexts) -> None:
+# Few rows are compared with what is published in this process, many by Spark.
+FEW_OR_MANY = pytest.mark.parametrize("few", [writes_commit.FEW_BYTES, 0], ids=["few", "many"])
+
+
+@FEW_OR_MANY
+def test_a_date_is_published_once_and_then_revised(context_for: Contexts, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(writes_commit, "FEW_BYTES", few)
     first, second = context_for("1"), context_for("2")
     tables.append_revisions(first, FEATURES, _rows(first, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2)))
     # The 1st: a as it was, b corrected, c new. The 2nd: not published before.
@@ -196,7 +202,11 @@ def test_a_date_is_published_once_and_then_revised(context_for: Contexts) -> Non
     assert (repeated.version, repeated.unchanged) == (written.version, 2)
 
 
-def test_what_is_no_more_of_a_scope_is_withdrawn_and_may_come_back(context_for: Contexts) -> None:
+@FEW_OR_MANY
+def test_what_is_no_more_of_a_scope_is_withdrawn_and_may_come_back(
+    context_for: Contexts, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(writes_commit, "FEW_BYTES", few)
     first, second, third, fourth = (context_for(str(nth)) for nth in range(4))
     tables.append_revisions(
         first, FEATURES, _rows(first, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2), ("c", "2026-05-01", 3), ("a", "2026-05-02", 1))
