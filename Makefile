@@ -28,8 +28,9 @@ help: ## this list
 demo: $(READY) ## the whole chain, through Airflow: simulated bank, or SOURCE=berka DATA=<folder>
 	@$(BIN)/kequn demo --source $(SOURCE) $(if $(DATA),--data $(DATA)) $(DEMO_ARGS)
 
+# A test waits for one core most of the time: two files at once, each of two processes with a session of its own, in the order of their names.
 test: $(READY) ## all tests that CI runs
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 setup: $(READY) ## environment from the lock, Delta's jars by checksum
 
