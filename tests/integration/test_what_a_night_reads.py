@@ -109,5 +109,5 @@ def test_a_night_opens_the_months_of_the_days_that_pass_a_border(context_for: Co
     assert scans["tile_transaction"] == [
         ({202602, 202601, 202502}, [(day, day) for day in ("2025-02-03", "2026-01-04", "2026-02-03")]), (year, [("2025-02-04", "2026-02-03")])
     ]  # fmt: skip
-    assert scans["tile_balance"] == [({202602}, [("2026-02-03", "2026-02-03")]), (set(), [("2022-10-01", "2026-02-03")])]
+    assert scans["tile_balance"] == [({202602}, [("2026-02-03", "2026-02-03")]), (set(), [("2022-09-30", "2026-02-03")])]
     expect_a_rebuild(context_for("features", FEB_03), [YEAR_END, JAN_31, FEB_01, FEB_02, FEB_03])
