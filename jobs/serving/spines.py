@@ -9,10 +9,9 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from features import catalogue
 from jobs.build.wide import KEYS
@@ -73,12 +72,16 @@ def of_table(settings: Settings, name: str) -> pa.Table:
         return connection.sql(f"from ({rows}) order by {keys}").to_arrow_table()
 
 
-def last_whole_day(at: datetime, mapping: SourceMapping) -> date:
-    """The last business date that was over at an instant, by the bank's zone and cut-off."""
+def last_whole_days(instants: pa.Array, mapping: SourceMapping) -> pa.Array:
+    """Per instant the last business date that was over by then, by the bank's zone and cut-off."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     hours, minutes = (int(part) for part in mapping.cut_off.split(":"))
-    shift = timedelta(hours=24) - timedelta(hours=hours, minutes=minutes)
-    local = at.astimezone(ZoneInfo(mapping.time_zone)).replace(tzinfo=None)
-    return (local + shift).date() - timedelta(days=1)
+    local = pc.local_timestamp(instants.cast(pa.timestamp("us", tz=mapping.time_zone), safe=False))
+    # The next date begins at the cut-off, and of that the one before is over.
+    since_cut_off = pc.subtract(local, pa.scalar(timedelta(hours=hours, minutes=minutes), pa.duration("us")))
+    return pc.floor_temporal(since_cut_off, unit="day").cast(pa.date32())
 
 
 def _arrow(given: Any) -> pa.Table:
@@ -141,8 +144,8 @@ def _expect_columns(rows: pa.Table, reserved: Collection[str]) -> None:
 
 def _expect_no_nulls(rows: pa.Table) -> None:
     for name in (CUSTOMER, DAY if DAY in rows.column_names else INSTANT):
-        empty = [position for position, value in enumerate(rows.column(name).is_null().to_pylist()) if value]
-        if empty:
+        if rows.column(name).null_count:
+            empty = [position for position, value in enumerate(rows.column(name).is_null().to_pylist()) if value]
             raise UsageError(
                 f"The spine has no [{name}] in [{len(empty)}] of [{rows.num_rows}] rows, such as {empty[:SHOWN]} (counted from 0); "
                 "drop these rows, or say whom and when they are about"
@@ -174,14 +177,14 @@ def _days(rows: pa.Table, mapping: SourceMapping) -> pa.DictionaryArray:
             f"The spine's [{INSTANT}] is [{kind}], without a zone, so that it could be any of twenty-four hours; give instants, such as by "
             f".dt.tz_localize('{mapping.time_zone}') in pandas"
         )
-    # Microseconds, so that pandas' nanoseconds become datetimes too.
-    instants = _encoded(rows.column(INSTANT).cast(pa.timestamp("us", tz="UTC"), safe=False))
-    days = [last_whole_day(at.replace(tzinfo=UTC), mapping) for at in instants.dictionary.to_pylist()]
-    return _encoded(pa.array(days, pa.date32()).take(instants.indices))
+    return _encoded(last_whole_days(_whole(rows.column(INSTANT)), mapping))
 
 
 def _encoded(values: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
+    return _whole(values).dictionary_encode()
+
+
+def _whole(values: pa.ChunkedArray | pa.Array) -> pa.Array:
     import pyarrow as pa
 
-    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return whole.dictionary_encode()
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

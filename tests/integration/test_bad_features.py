@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from conf import sources
@@ -27,7 +28,7 @@ from jobs.build.facts import Facts
 from jobs.build.wide import wide_features
 from jobs.context import JobContext
 from jobs.errors import ConfigurationError, DataRejectedError, KequnError
-from jobs.serving.spines import last_whole_day
+from jobs.serving.spines import last_whole_days
 from tests.fixtures.bank import deliver
 from tests.fixtures.declared import declare
 from tests.fixtures.rebuilt import build
@@ -321,4 +322,6 @@ def test_a_change_of_the_clock_moves_no_business_date() -> None:
         ("2026-10-25T22:59:59", "2026-10-24"),  # the day of 25 hours
         ("2026-10-25T23:00:00", "2026-10-25"),
     ):
-        assert last_whole_day(datetime.fromisoformat(instant).replace(tzinfo=UTC), prague) == date.fromisoformat(day), instant
+        assert last_whole_days(pa.array([datetime.fromisoformat(instant).replace(tzinfo=UTC)]), prague).to_pylist() == [
+            date.fromisoformat(day)
+        ], instant

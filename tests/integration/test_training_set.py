@@ -32,7 +32,7 @@ from jobs import maintain, tables
 from jobs.context import JobContext
 from jobs.errors import ConfigurationError, DataRejectedError, InputNotReadyError, InvariantError, UsageError
 from jobs.serving.drawn import whole
-from jobs.serving.spines import last_whole_day
+from jobs.serving.spines import last_whole_days
 from jobs.store import FeatureStore
 from jobs.writes_commit import _schema
 from tests.fixtures.published import DAYS, DECEMBER, JANUARY, NIGHT, NOVEMBER, REGION, RHYTHM, TENURE, known, publish
@@ -80,7 +80,9 @@ def test_an_instant_sees_the_last_day_that_was_over() -> None:
         ("2026-01-01T15:00:00", "2026-01-01"),
         ("2026-01-02T00:00:00", "2026-01-01"),
     ):
-        assert last_whole_day(datetime.fromisoformat(instant).replace(tzinfo=UTC), bank) == date.fromisoformat(day)
+        assert last_whole_days(pa.array([datetime.fromisoformat(instant).replace(tzinfo=UTC)]), bank).to_pylist() == [
+            date.fromisoformat(day)
+        ]
 
 
 def test_instants_may_be_younger_than_what_is_stored(store: FeatureStore) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from conf import sources
 from jobs.ingest.functions import Functions
+from jobs.serving.spines import last_whole_days
 from tests.fixtures.examples import examples
 
 # Every day may be one on which a clock changes; these are, or end a month, or are a leap day.
@@ -44,4 +46,7 @@ def test_what_happens_around_the_cut_off_is_of_the_day_that_the_calendar_tells(s
     rule = Functions.of(mapping, mapping.feeds["transactions"]).call("bank_day", ["timestamp_seconds(second)"]).sql
     seconds = spark.createDataFrame([(nth, int(instant.timestamp())) for nth, instant in enumerate(instants)], "nth int, second bigint")
     found = [row["day"] for row in seconds.selectExpr("nth", f"{rule} as day").orderBy("nth").collect()]
-    assert found == [bank_day(instant, zone, mapping.cut_off) for instant in instants]
+    expected = [bank_day(instant, zone, mapping.cut_off) for instant in instants]
+    assert found == expected
+    # What a label of then sees: the date before it, which is over.
+    assert last_whole_days(pa.array(instants), mapping).to_pylist() == [day - timedelta(days=1) for day in expected]
