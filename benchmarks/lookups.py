@@ -33,8 +33,8 @@ FEAST = "feast"
 PURPOSE = "risk"
 PER_VIEW = 4
 WITH_A_RECEIPT = (
-    "Of .58 s for 100,000 labels and 7.3 million stored rows the query took .45, nearly all of it reading: labels at random times touch every page of the "
-    "four columns, which are decompressed whole. Stored dates took .04, connections .03, the receipt (digests of the spine and of the result) .02. Of a "
+    "Of .53 s for 100,000 labels and 7.3 million stored rows the query took .40, nearly all of it reading: labels at random times touch every page of the "
+    "four columns, which are decompressed whole. Stored dates took .04, connections .04, the receipt (digests of the spine and of the result) .03. Of a "
     "small table these fixed costs are most of it."
 )
 TEN = 10
