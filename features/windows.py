@@ -7,7 +7,7 @@ the right one on each date.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from functools import partial, reduce
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -44,7 +44,10 @@ def swept(tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], dates: Se
     as_of = stream.Everybody(np.array(sorted({(day - EPOCH).days for day in dates}), dtype=np.int64))
     asked = [stream.asked_of(source, wanted) for source in tiles]
     parts = (
-        seen.run(f"select * from {seen.tile_rows('{tiles}', one, position, first=min(dates))}", tiles=owned(tiles[one.source], owners))
+        seen.run(
+            f"select * from {seen.tile_rows('{tiles}', one, position, first=min(dates))}",
+            tiles=owned(tiles[one.source].where(_looked_at(one, dates)), owners),
+        )
         for position, one in enumerate(asked)
     )
     rows = reduce(lambda left, right: left.unionAll(right), parts)
@@ -52,6 +55,12 @@ def swept(tiles: Mapping[Source, DataFrame], wanted: Sequence[Wanted], dates: Se
     names = [item.column for one in asked for item in one.wanted]
     schema = ", ".join(["customer_key bigint", "as_of_date date", *(f"{name} bigint" for name in names)])
     return grouped.mapInArrow(partial(stream.measured, asked=asked, as_of=as_of), schema)
+
+
+def _looked_at(asked: stream.Asked, dates: Sequence[date]) -> str:
+    """SQL for the days that an as-of date sees: tiles may be there of many more."""
+    reached = "" if asked.reach is None else f" and business_date > date'{min(dates) - timedelta(days=asked.reach)}'"
+    return f"business_date <= date'{max(dates)}'{reached}"
 
 
 def credit_steps(tiles: DataFrame, owners: DataFrame | None = None) -> DataFrame:

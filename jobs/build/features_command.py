@@ -1,4 +1,6 @@
-"""Build day and month tiles and all feature groups for one as-of date or a range, in one session and one pass.
+"""Build day and month tiles and all feature groups for one as-of date or a range, in one session.
+
+A range is made in one pass, of a large bank in as many as keep what is made at once within ROWS_AT_ONCE.
 
 Reads core.*; writes features.tile_* and month_tile_* (replaces what is new or was touched) and features.<group>_v<n> (revisions). Every open customer has
 a row, whether or not anything happened. Rows of other dates that late and corrected facts concern are made again (jobs/build/corrections.py).
@@ -7,11 +9,13 @@ a row, whether or not anything happened. Rows of other dates that late and corre
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from expectations.contracts import core
 from features import catalogue, engine, windows
 from features.spec import columns_of
 from jobs import frames, ledger, lock, runner, tables
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
     from jobs.build.corrections import Concerned, Corrections
     from jobs.context import JobContext, Request
     from jobs.tables import Written
+
+# Rows of features that are made together: three hundred of them take some 3 KB. Each pass over a range reads what its dates see anew, so that few long
+# ones cost less; but rows that find no place in memory are written to disk and read again for each group.
+ROWS_AT_ONCE = 2_000_000
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -84,10 +92,17 @@ def _build(context: JobContext) -> JobReport:
     # States are those of all groups: a part of them would not be rolled by the next night.
     concerned = corrections.Concerned(facts)
     night = window_states.night(facts, dates, seen, states, concerned) if asked == groups else None
-    with _made(context, replace(known, sweep=night.sweep) if night else known, dates, asked) as wide:
-        span = check(wide, asked)
-        appends = _appends(context, wide, span, dict.fromkeys(asked, dates))
-        published = side_by_side([*appends, night.store] if night and night.is_made else appends)
+    published: list[Written] = []
+    rows = 0
+    for together in _passes(context, dates):
+        with _made(context, replace(known, sweep=night.sweep) if night else known, together, asked) as wide:
+            span = check(wide, asked)
+            # The first dates of a range may lie before all customers, but not all of them.
+            if not span.rows and (published or together[-1] < dates[-1]):
+                continue
+            appends = _appends(context, wide, span, dict.fromkeys(asked, together), part=_part(together, dates))
+            published += side_by_side([*appends, night.store] if night and night.is_made else appends)
+            rows += span.rows
     _say_what_is_mistrusted(stored, night.made_anew if night else [])
     if night and night.is_made:
         states = night.recorded(published[-1])
@@ -99,7 +114,7 @@ def _build(context: JobContext) -> JobReport:
         "first": str(dates[0]), "last": str(dates[-1]), "tiles": stored.figures, "seen": seen, "corrections": late.figures if late else {},
         "revised": revised.told(context.settings, groups, [*published, *corrected], known_since=context.started_at), "spec_hashes": spec_hashes,
     }  # fmt: skip
-    return _report([*written, *published], corrected, rows=span.rows, dates=dates, asked=asked, figures=figures)
+    return _report([*written, *published], corrected, rows=rows, dates=dates, asked=asked, figures=figures)
 
 
 def _say_what_is_mistrusted(tiles: tile_store.Stored, states: Sequence[str]) -> None:
@@ -130,10 +145,29 @@ def _correct(known: Core, late: Corrections, concerned: Concerned) -> list[Writt
 
 
 def _made_again(context: JobContext, known: Core, late: Corrections, *, among: DataFrame | None = None) -> list[Written]:
-    groups = tuple(late.dates)
-    with _made(context, known, late.all_dates, groups) as wide:
-        span = tables.Span(check(wide, groups).rows, late.all_dates[0], late.all_dates[-1])
-        return side_by_side(_appends(context, wide, span, late.dates, among=among, part=late.part))
+    written: list[Written] = []
+    for together in _passes(context, late.all_dates, among):
+        dates = {group: own for group, days in late.dates.items() if (own := [day for day in together if day in days])}
+        groups = tuple(dates)
+        with _made(context, known, together, groups) as wide:
+            span = tables.Span(check(wide, groups).rows, together[0], together[-1])
+            part = f"{late.part}{_part(together, late.all_dates)}"
+            written += side_by_side(_appends(context, wide, span, dates, among=among, part=part))
+    return written
+
+
+def _passes(context: JobContext, dates: Sequence[date], among: DataFrame | None = None) -> list[Sequence[date]]:
+    """The dates, so many together as ROWS_AT_ONCE allows, of everybody or of some."""
+    customers = tables.rows(context.settings, core.CUSTOMER)
+    if among is not None and customers * len(dates) > ROWS_AT_ONCE:
+        customers = among.count()
+    many = max(1, ROWS_AT_ONCE // max(1, customers))
+    return [dates[first : first + many] for first in range(0, len(dates), many)]
+
+
+def _part(together: Sequence[date], dates: Sequence[date]) -> str:
+    """Tells the writes of several passes apart."""
+    return "" if len(together) == len(dates) else f" {together[0]}..{together[-1]}"
 
 
 @contextmanager
@@ -196,6 +230,10 @@ def check(wide: DataFrame, groups: Sequence[FeatureGroup]) -> tables.Span:
 def _report(
     written: Sequence[Written], corrected: Sequence[Written], *, rows: int, dates: Sequence[date], asked: Sequence[FeatureGroup], figures: Mapping[str, Any]
 ) -> JobReport:  # fmt: skip
+    counts: Counter[str] = Counter()
+    for items, of in ((written, ""), (corrected, "earlier dates ")):
+        for item in items:
+            counts.update({f"{item.table} {of}{what}": count for what, count in [("inserted", item.inserted), *_revised(item)]})
     return JobReport(
         rows={
             "rows_in": rows,
@@ -203,14 +241,7 @@ def _report(
             "dates": len(dates),
             "features": sum(len(group.features) for group in asked),
         }
-        | {f"{item.table} inserted": item.inserted for item in written}
-        | {f"{item.table} {what}": count for item in written for what, count in _revised(item)}
-        | {
-            f"{item.table} earlier dates {what}": count
-            for item in corrected
-            for what, count in [("inserted", item.inserted), *_revised(item)]
-            if count
-        },
+        | {what: count for what, count in counts.items() if count or "earlier dates" not in what},
         outputs={item.table: item.version for item in (*written, *corrected)},
         figures=figures,
     )
