@@ -73,10 +73,11 @@ def size(settings: Settings, table: Table) -> int:
     return 0 if opened is None else sum(opened.get_add_actions().column("size_bytes").to_pylist())
 
 
-def rows(settings: Settings, table: Table) -> int:
-    """Rows of the table's current files by the log's statistics, without a scan; 0 for a table that does not exist."""
-    opened = log(settings, table)
-    return 0 if opened is None else sum(filter(None, opened.get_add_actions().column("num_records").to_pylist()))
+def rows(settings: Settings, table: Table, first: date = date.min, last: date = date.max) -> int:
+    """Rows of the table's current files that may hold a date from first to last, by the log's statistics, without a scan; 0 for a
+    table that does not exist.
+    """
+    return sum(filter(None, _of_files(settings, table, "num_records", first, last)))
 
 
 def tells_changes(settings: Settings, table: Table, *, after: int, kept_since: datetime) -> bool:
@@ -92,7 +93,7 @@ def tells_changes(settings: Settings, table: Table, *, after: int, kept_since: d
 
 def may_hold(settings: Settings, table: Table, first: date, last: date) -> bool:
     """Whether a file of the table may hold rows of a date from first to last: the log's statistics tell, without a scan."""
-    return bool(_highest(settings, table, str(table.date), first, last))
+    return bool(_of_files(settings, table, f"max.{table.date}", first, last))
 
 
 def not_held(settings: Settings, table: Table, dates: Iterable[date]) -> set[date]:
@@ -108,19 +109,19 @@ def not_held(settings: Settings, table: Table, dates: Iterable[date]) -> set[dat
 
 def may_be_revised(settings: Settings, table: Table, first: date, last: date) -> bool:
     """Whether a row of a date from first to last may have been published more than once."""
-    return any(highest != 0 for highest in _highest(settings, table, "revision", first, last))
+    return any(highest != 0 for highest in _of_files(settings, table, "max.revision", first, last))
 
 
-def _highest(settings: Settings, table: Table, column: str, first: date, last: date) -> list[Any]:
-    """The highest value of a column in each file that may hold rows of the dates; None where the statistics don't tell."""
+def _of_files(settings: Settings, table: Table, what: str, first: date, last: date) -> list[Any]:
+    """What the log tells of each file that may hold rows of the dates, such as its num_records; None where it does not tell."""
     opened = log(settings, table)
     if opened is None:
         return []
     files = opened.get_add_actions(flatten=True)
-    bounds = (f"min.{table.date}", f"max.{table.date}", f"max.{column}")
-    lows, highs, highest = (files.column(name).to_pylist() if name in files.column_names else [None] * files.num_rows for name in bounds)
+    names = (f"min.{table.date}", f"max.{table.date}", what)
+    lows, highs, told = (files.column(name).to_pylist() if name in files.column_names else [None] * files.num_rows for name in names)
     return [
-        value for low, high, value in zip(lows, highs, highest, strict=True)
+        value for low, high, value in zip(lows, highs, told, strict=True)
         if low is None or high is None or (low <= last and high >= first)
     ]  # fmt: skip
 

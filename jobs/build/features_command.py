@@ -1,6 +1,6 @@
 """Build day and month tiles and all feature groups for one as-of date or a range, in one session.
 
-A range is made in one pass, of a large bank in as many as keep what is made at once within ROWS_AT_ONCE.
+A range is made in one pass, of a large bank in as many as keep what is made at once within passes.ROWS_AT_ONCE.
 
 Reads core.*; writes features.tile_* and month_tile_* (replaces what is new or was touched) and features.<group>_v<n> (revisions). Every open customer has
 a row, whether or not anything happened. Rows of other dates that late and corrected facts concern are made again (jobs/build/corrections.py).
@@ -22,6 +22,7 @@ from jobs import frames, ledger, lock, runner, tables
 from jobs.build import browse, corrections, declarations, revised, tile_store, versions, window_states
 from jobs.build.dates import add_month_ends_argument, as_of_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
+from jobs.build.passes import passes
 from jobs.context import JobReport
 from jobs.errors import DataRejectedError, InvariantError, UsageError
 from jobs.threads import side_by_side
@@ -38,10 +39,6 @@ if TYPE_CHECKING:
     from jobs.build.corrections import Concerned, Corrections
     from jobs.context import JobContext, Request
     from jobs.tables import Written
-
-# Rows of features that are made together: three hundred of them take some 3 KB. Each pass over a range reads what its dates see anew, so that few long
-# ones cost less; but rows that find no place in memory are written to disk and read again for each group.
-ROWS_AT_ONCE = 2_000_000
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -157,12 +154,9 @@ def _made_again(context: JobContext, known: Core, late: Corrections, *, among: D
 
 
 def _passes(context: JobContext, dates: Sequence[date], among: DataFrame | None = None) -> list[Sequence[date]]:
-    """The dates, so many together as ROWS_AT_ONCE allows, of everybody or of some."""
-    customers = tables.rows(context.settings, core.CUSTOMER)
-    if among is not None and customers * len(dates) > ROWS_AT_ONCE:
-        customers = among.count()
-    many = max(1, ROWS_AT_ONCE // max(1, customers))
-    return [dates[first : first + many] for first in range(0, len(dates), many)]
+    """The dates, so many together as find place, of everybody or of some."""
+    of_all = passes(dates, tables.rows(context.settings, core.CUSTOMER) * len(dates))
+    return of_all if among is None or len(of_all) == 1 else passes(dates, among.count() * len(dates))
 
 
 def _part(together: Sequence[date], dates: Sequence[date]) -> str:

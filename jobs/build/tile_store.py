@@ -5,6 +5,7 @@ of core tables they were made and by which declarations. Later commits of these 
 first: from there on tiles are made again, so that late and corrected rows reach them, and a night reads its new days and what
 they touched instead of a year. A source whose tiles are declared anew is made again as a whole, the others are not. Months are made once
 they are over, of the stored days; those further back, of core tables. They are never trimmed.
+The days of a long history are made by months, so many together as find place (jobs/build/passes.py).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from jobs import ledger, tables
 from jobs.build import declarations
 from jobs.build.dates import between, within
 from jobs.build.facts import Facts
+from jobs.build.passes import passes
 from jobs.threads import side_by_side
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 # The code that makes tiles of facts.
 MAKERS = ("features/tiles.py", "features/months.py", "features/margin.py", "jobs/build/facts.py", "jobs/build/tile_store.py")
-# What a source's tiles are made of.
+# What a source's tiles are made of: first its facts.
 MADE_OF = {
     TRANSACTION.name: (core.TRANSACTION,),
     CHANNEL.name: (core.CHANNEL_EVENT, core.RATE),
@@ -205,7 +207,15 @@ def _day_after(day: date) -> date:
 
 def _make(context: JobContext, source: Source, spans: Sequence[tuple[date, date]], after: Stored) -> list[Written]:
     with declarations.explained(source):
-        return [_store(context, source, first, last, after) for first, last in spans]
+        return [_store(context, source, *part, after) for span in spans for part in _parts(context.settings, source, *span)]
+
+
+def _parts(settings: Settings, source: Source, first: date, last: date) -> list[tuple[date, date]]:
+    """The business dates from first to last by months, so many together as their facts find place: there are hardly more tiles."""
+    days = [first + timedelta(days=nth) for nth in range((last - first).days + 1)]
+    of_months = [day for day in days if day.day == 1 or day == first]
+    starts = [some[0] for some in passes(of_months, tables.rows(settings, made_of(source)[0], first, last))]
+    return list(zip(starts, [*map(_day_before, starts[1:]), last], strict=True))
 
 
 def _store(context: JobContext, source: Source, first: date, last: date, after: Stored) -> Written:

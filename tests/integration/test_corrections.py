@@ -16,7 +16,7 @@ from expectations.contracts import core
 from features import catalogue
 from features.spec import FeatureGroup
 from jobs import tables
-from jobs.build import corrections, features_command
+from jobs.build import corrections, passes
 from jobs.build.wide import wide_features
 from jobs.context import now
 from jobs.serving.published import Published
@@ -243,13 +243,13 @@ def test_month_ends_of_any_age_are_corrected(context_for, monkeypatch: pytest.Mo
 def test_a_range_of_many_rows_is_made_and_corrected_in_passes(context_for, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(monkeypatch, FEW)
     # Of eight customers two dates together, then the one that is left.
-    monkeypatch.setattr(features_command, "ROWS_AT_ONCE", 23)
+    monkeypatch.setattr(passes, "ROWS_AT_ONCE", 23)
     deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
     built = build(context_for("features", JAN_28, JAN_30))
     assert {built.rows[name] for name in ("rows_in", *(f"{group.table.full_name} inserted" for group in FEW))} == {24}
     assert [tables.version(settings, group.table) for group in FEW] == [2, 2, 2]  # created, and two passes
     # Of the three whom late facts concern no two dates together.
-    monkeypatch.setattr(features_command, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(passes, "ROWS_AT_ONCE", 5)
     deliver(context_for("ingest", generation=1), {"transactions": LATE["transactions"]}, datetime(2026, 1, 31, 1))
     night = context_for("features", JAN_31)
     assert build(night).rows["features.activity_v1 earlier dates revised"] == 2 + 3
