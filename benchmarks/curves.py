@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import operator
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -89,9 +90,13 @@ def _told(nights: Sequence[Mapping[str, float]], anew: Sequence[float], eve: Pat
 
 
 def flatness(nights: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How far apart the cheapest and the dearest night are, as a share of the median one, against FLAT_WITHIN."""
-    seconds = [one["seconds"] for one in nights]
-    spread = (max(seconds) - min(seconds)) / statistics.median(seconds)
+    """How far apart the cheapest and the dearest night are, as a share of the median one, against FLAT_WITHIN.
+
+    Each run is told as a share of what all nights of its round took on average: the same night differs more from round to round than nights of a round do.
+    """
+    rounds = [statistics.mean(of_round) for of_round in zip(*(one["seconds_of_runs"] for one in nights), strict=True)]
+    shares = [statistics.median(map(operator.truediv, one["seconds_of_runs"], rounds)) for one in nights]
+    spread = (max(shares) - min(shares)) / statistics.median(shares)
     return {"spread": round(spread, 3), "target": FLAT_WITHIN, "met": spread <= FLAT_WITHIN}
 
 

@@ -167,8 +167,9 @@ def test_memory_and_bytes_are_of_all_processes_that_one_starts(tmp_path: Path):
     ("seconds", "spread", "is_met"), [([10, 11, 10, 10.5, 11.5], 0.143, True), ([10, 11, 10, 10.5, 11.6], 0.152, False)]
 )
 def test_a_curve_is_flat_within_a_share_of_its_median(seconds: list[float], spread: float, is_met: bool):
-    found = curves.flatness([{"seconds": one} for one in seconds])
-    assert found == {"spread": spread, "target": 0.15, "met": is_met}
+    # Three rounds: in the second the machine is half as fast, in the third one night was held up.
+    runs = [[one, 2 * one, one + 30 * (nth == 0)] for nth, one in enumerate(seconds)]
+    assert curves.flatness([{"seconds_of_runs": of_night} for of_night in runs]) == {"spread": spread, "target": 0.15, "met": is_met}
 
 
 def test_every_date_of_a_year_is_asked_and_some_are_tried():
