@@ -220,12 +220,15 @@ def append_rows(context: JobContext, table: Table, frame: DataFrame, signed: Map
 
 def is_few(table: Table, rows: int) -> bool:
     """Whether so many rows of the table are held in this process rather than by Spark."""
-    return rows * _row_bytes(table) <= FEW_BYTES
+    return rows * row_bytes(table) <= FEW_BYTES
 
 
-def _row_bytes(table: Table) -> int:
-    """About what a row takes in memory; a text is taken for a hundred bytes, as is an array."""
-    return sum(TEXT_BYTES if column.type == "string" or column.type.startswith("array") else NUMBER_BYTES for column in table.all_columns)
+def row_bytes(table: Table) -> int:
+    """About what a row takes in memory; a text is taken for a hundred bytes, as are others of any length."""
+    return sum(
+        TEXT_BYTES if column.type in {"string", "binary"} or column.type.startswith("array") else NUMBER_BYTES
+        for column in table.all_columns
+    )
 
 
 def append_arrow(context: RunContext, table: Table, rows: pa.Table, signed: Mapping[str, str]) -> None:

@@ -38,8 +38,8 @@ def state_table(sources: Sequence[Source]) -> Table:
             Column(name="customer_key", type="bigint", description="Customer", nullable=False, sensitivity=Sensitivity.C2),
             Column(name="as_of_date", type="date", description="Everything up to this business date is in the state", nullable=False),
             *(
-                Column(name=stream.state_column(source.name), type="array<bigint>", sensitivity=Sensitivity.C2,
-                       description=f"Packed window state of {source.title} (features/states); empty: nothing in any window")
+                Column(name=stream.state_column(source.name), type="binary", sensitivity=Sensitivity.C2,
+                       description=f"Window state of {source.title} (features/states); empty: nothing in any window")
                 for source in sources
             ),
         ),
@@ -73,7 +73,7 @@ def rolled(
     rows = reduce(lambda left, right: left.unionAll(right), found)
     schema = ", ".join(
         ["customer_key bigint", *(f"{item.column} bigint" for layout in layouts for item in layout.wanted)]
-        + [f"{stream.state_column(layout.source.name)} array<bigint>" for layout in layouts]
+        + [f"{stream.state_column(layout.source.name)} binary" for layout in layouts]
     )
     days = (None if states is None or since is None else (since - EPOCH).days, (as_of - EPOCH).days)
     made = (
@@ -144,7 +144,7 @@ def _light(layout: Layout, since: date, as_of: date) -> tuple[int, list[date]]:
 
 
 def _rows(tiles: DataFrame, layout: Layout, position: int, *, few: int = 0, light: Sequence[date] = ()) -> DataFrame:
-    """Grain: tile; columns of features.stream.ROW_DDL. The rows of `light` days hold the first `few` columns only."""
+    """Grain: tile; columns of features.stream.ROW_DDL, and no `state`. The rows of `light` days hold the first `few` columns only."""
     by_name = {column.name: tile_value(column) for column in layout.source.columns}
     columns = [by_name[name] for name in layout.columns]
     tile = f"array({', '.join(columns)})"
@@ -153,15 +153,21 @@ def _rows(tiles: DataFrame, layout: Layout, position: int, *, few: int = 0, ligh
         tile = f"case when business_date in ({days}) then cast(array({', '.join(columns[:few])}) as array<bigint>) else {tile} end"
     return tiles.selectExpr(
         "customer_key", f"{rows_of.FIRST_DAY} as owned_from", f"{rows_of.LAST_DAY} as owned_to", f"{position} as source",
-        "unix_date(business_date) as day", f"{tile} as tile",
+        "unix_date(business_date) as day", f"{tile} as tile", "cast(null as binary) as state",
     )  # fmt: skip
 
 
 def _of_states(states: DataFrame, layouts: Sequence[Layout], since: date) -> DataFrame:
-    """Grain: customer × source with a state."""
+    """Grain: customer × source with a state; columns as those of tiles, without a `tile`."""
     pairs = ", ".join(f"{len(layouts) + nth}, {stream.state_column(layout.source.name)}" for nth, layout in enumerate(layouts))
-    stacked = states.selectExpr("customer_key", f"stack({len(layouts)}, {pairs}) as (source, tile)").where("size(tile) > 0")
+    stacked = states.selectExpr("customer_key", f"stack({len(layouts)}, {pairs}) as (source, state)").where("length(state) > 0")
     day = (since - EPOCH).days
     return stacked.selectExpr(
-        "customer_key", f"{rows_of.FIRST_DAY} as owned_from", f"{rows_of.LAST_DAY} as owned_to", "source", f"{day} as day", "tile"
+        "customer_key",
+        f"{rows_of.FIRST_DAY} as owned_from",
+        f"{rows_of.LAST_DAY} as owned_to",
+        "source",
+        f"{day} as day",
+        "cast(null as array<bigint>) as tile",
+        "state",
     )

@@ -25,13 +25,14 @@ CUSTOMERS = 4_000
 
 
 def state_column(name: str) -> str:
-    return f"state_{name}"
+    # Not `state_`: those were arrays, which tables that are older still have.
+    return f"packed_{name}"
 
 
 def rolled(batches: Iterable[pa.RecordBatch], layouts: Sequence[Layout], since: int | None, as_of: int) -> Iterator[pa.RecordBatch]:
     """Grain: customer_key with a row; one column per wanted measure, one packed state per layout.
 
-    batches: rows of features.stream.ROW_DDL, sorted by customer, of the as-of day's owner; states are as of `since`. Days since
+    batches: rows of features.stream.ROW_DDL with a packed `state`, sorted by customer, of the as-of day's owner; states are as of `since`. Days since
     1970-01-01.
     """
     for rows in whole_customers(batches):
@@ -71,11 +72,10 @@ def _of_one_day(rows: pa.RecordBatch, customers: Integers, layouts: Sequence[Lay
     return pa.RecordBatch.from_pydict(found | states)
 
 
-def _by_customer(rows: pa.RecordBatch, is_state: np.ndarray, who: Integers, customers: int) -> pa.ListArray:
+def _by_customer(rows: pa.RecordBatch, is_state: np.ndarray, who: Integers, customers: int) -> pa.BinaryArray:
     """The packed states in the order of customers; empty for who has none of this source."""
-    arrays = rows.column("tile").filter(pa.array(is_state))
+    offsets, values = packed.as_integers(rows.column("state").filter(pa.array(is_state)))
     lengths = np.zeros(customers, dtype=np.int64)
-    lengths[who[is_state]] = np.diff(arrays.offsets.to_numpy())
-    offsets = np.append(0, np.cumsum(lengths))
+    lengths[who[is_state]] = np.diff(offsets)
     # Rows are sorted by customer: so are the states.
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), arrays.flatten())
+    return packed.as_bytes(np.append(0, np.cumsum(lengths)), values[offsets[0] : offsets[-1]])

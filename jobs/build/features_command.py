@@ -1,6 +1,6 @@
 """Build day and month tiles and all feature groups for one as-of date or a range, in one session.
 
-A range is made in one pass, of a large bank in as many as keep what is made at once within passes.ROWS_AT_ONCE.
+A range is made in one pass, of a large bank in as many as keep what is made at once within passes.BYTES_AT_ONCE.
 
 Reads core.*; writes features.tile_* and month_tile_* (replaces what is new or was touched) and features.<group>_v<n> (revisions). Every open customer has
 a row, whether or not anything happened. Rows of other dates that late and corrected facts concern are made again (jobs/build/corrections.py).
@@ -91,7 +91,7 @@ def _build(context: JobContext) -> JobReport:
     night = window_states.night(facts, dates, seen, states, concerned) if asked == groups else None
     published: list[Written] = []
     rows = 0
-    for together in _passes(context, dates):
+    for together in _passes(context, dates, asked):
         with _made(context, replace(known, sweep=night.sweep) if night else known, together, asked) as wide:
             span = check(wide, asked)
             # The first dates of a range may lie before all customers, but not all of them.
@@ -143,7 +143,7 @@ def _correct(known: Core, late: Corrections, concerned: Concerned) -> list[Writt
 
 def _made_again(context: JobContext, known: Core, late: Corrections, *, among: DataFrame | None = None) -> list[Written]:
     written: list[Written] = []
-    for together in _passes(context, late.all_dates, among):
+    for together in _passes(context, late.all_dates, tuple(late.dates), among):
         dates = {group: own for group, days in late.dates.items() if (own := [day for day in together if day in days])}
         groups = tuple(dates)
         with _made(context, known, together, groups) as wide:
@@ -153,10 +153,13 @@ def _made_again(context: JobContext, known: Core, late: Corrections, *, among: D
     return written
 
 
-def _passes(context: JobContext, dates: Sequence[date], among: DataFrame | None = None) -> list[Sequence[date]]:
+def _passes(
+    context: JobContext, dates: Sequence[date], groups: Sequence[FeatureGroup], among: DataFrame | None = None
+) -> list[Sequence[date]]:
     """The dates, so many together as find place, of everybody or of some."""
-    of_all = passes(dates, tables.rows(context.settings, core.CUSTOMER) * len(dates))
-    return of_all if among is None or len(of_all) == 1 else passes(dates, among.count() * len(dates))
+    into = [group.table for group in groups]
+    of_all = passes(dates, tables.rows(context.settings, core.CUSTOMER) * len(dates), into)
+    return of_all if among is None or len(of_all) == 1 else passes(dates, among.count() * len(dates), into)
 
 
 def _part(together: Sequence[date], dates: Sequence[date]) -> str:

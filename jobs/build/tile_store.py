@@ -214,7 +214,7 @@ def _parts(settings: Settings, source: Source, first: date, last: date) -> list[
     """The business dates from first to last by months, so many together as their facts find place: there are hardly more tiles."""
     days = [first + timedelta(days=nth) for nth in range((last - first).days + 1)]
     of_months = [day for day in days if day.day == 1 or day == first]
-    starts = [some[0] for some in passes(of_months, tables.rows(settings, made_of(source)[0], first, last))]
+    starts = [some[0] for some in passes(of_months, tables.rows(settings, made_of(source)[0], first, last), [source.table])]
     return list(zip(starts, [*map(_day_before, starts[1:]), last], strict=True))
 
 

@@ -122,7 +122,7 @@ class Night:
         """Write the states of the date."""
         ((_, rolled),) = self._made
         states = [state_column(source.name) for source in SWEPT]
-        filled = " or ".join(f"size({name}) > 0" for name in states if name in rolled.columns)
+        filled = " or ".join(f"length({name}) > 0" for name in states if name in rolled.columns)
         # Of a source that no feature asks for there is none.
         told = (
             column.name if column.name in rolled.columns else f"cast(null as {column.type}) as {column.name}"

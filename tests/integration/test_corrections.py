@@ -242,14 +242,15 @@ def test_month_ends_of_any_age_are_corrected(context_for, monkeypatch: pytest.Mo
 
 def test_a_range_of_many_rows_is_made_and_corrected_in_passes(context_for, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(monkeypatch, FEW)
+    width = sum(tables.row_bytes(group.table) for group in FEW)
     # Of eight customers two dates together, then the one that is left.
-    monkeypatch.setattr(passes, "ROWS_AT_ONCE", 23)
+    monkeypatch.setattr(passes, "BYTES_AT_ONCE", 23 * width)
     deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
     built = build(context_for("features", JAN_28, JAN_30))
     assert {built.rows[name] for name in ("rows_in", *(f"{group.table.full_name} inserted" for group in FEW))} == {24}
     assert [tables.version(settings, group.table) for group in FEW] == [2, 2, 2]  # created, and two passes
     # Of the three whom late facts concern no two dates together.
-    monkeypatch.setattr(passes, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(passes, "BYTES_AT_ONCE", 5 * width)
     deliver(context_for("ingest", generation=1), {"transactions": LATE["transactions"]}, datetime(2026, 1, 31, 1))
     night = context_for("features", JAN_31)
     assert build(night).rows["features.activity_v1 earlier dates revised"] == 2 + 3

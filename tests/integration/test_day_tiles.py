@@ -79,15 +79,15 @@ def test_the_days_of_a_long_history_are_made_in_parts(context_for, settings: Set
     def versions() -> dict[str, int]:
         return {source.name: tables.version(settings, source.table) for source in DAYS}
 
-    monkeypatch.setattr(passes, "ROWS_AT_ONCE", 2)  # some months together
+    monkeypatch.setattr(passes, "BYTES_AT_ONCE", 1)  # no two months together
     deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
     night = context_for("features", JAN_31)
     store(night)
     for source in DAYS:
         assert tiles_of(night, source) == made_at_once(night, source) != [], source.name
-    # Their tables were created, and each part with tiles was committed.
+    # Their tables were created, and each month with tiles was committed.
     of_parts = versions()
-    assert of_parts == {"transaction": 2, "channel": 2, "balance": 3}
+    assert of_parts == {"transaction": 4, "channel": 3, "balance": 6}
     # Made again, of whatever months together, they are the same.
     monkeypatch.undo()
     again = context_for("features", JAN_31, generation=1)
