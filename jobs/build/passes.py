@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 # Of rows that are made together. Each pass reads what its dates see anew, so that few long ones cost less; but rows that find no place in memory
-# are written to disk, and read again for each table.
-BYTES_AT_ONCE = 5_000_000_000
+# are written to disk, and read again for each table. Five billion, ten dates of 200,000 customers, were too many for a JVM of 10 GB.
+BYTES_AT_ONCE = 2_000_000_000
 
 
 def passes(items: Sequence[Item], rows: int, into: Iterable[Table]) -> list[Sequence[Item]]:
