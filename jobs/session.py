@@ -51,8 +51,6 @@ FIXED = {
     # The JVM leaves methods of more than 8,000 bytes to its interpreter. Where all operators of a stage, compiled as one, would come to such, each is
     # compiled by itself: day tiles of a month of 200,000 customers took 9 s instead of 20.
     "spark.sql.codegen.hugeMethodLimit": "8000",
-    # As all fields of day tiles do: it is not even tried.
-    "spark.sql.codegen.maxFields": "100",
     # A wide plan has two hundred generated classes. Of the default's hundred none would still be there when it is run again, by a
     # warm JVM the night after.
     "spark.sql.codegen.cache.maxEntries": "1000",
