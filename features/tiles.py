@@ -104,6 +104,17 @@ def account_terms(accounts: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
+def concerned(balances: DataFrame, accounts: DataFrame, first: date, last: date) -> DataFrame:
+    """Grain: account_key, of accounts that `balance_tiles` may tell a change of on a business date from first to last.
+
+    balances: of these dates. No other account's levels begin or end then, nor does a term of one mature, roll over or get its image
+    replaced: a night is spared all accounts that did not move.
+    """
+    turns = ("valid_from", "valid_to", f"date_sub(matures_on, {MATURING_DAYS})", "date_add(matures_on, 1)")
+    turning = accounts.where(" or ".join(f"{day} between date'{first}' and date'{last}'" for day in turns))
+    return balances.select("account_key").union(turning.select("account_key")).distinct()
+
+
 def reappeared(balances: DataFrame, accounts: DataFrame, *, opening: date, day: date) -> DataFrame:
     """Grain: account_key, of accounts opened before `opening` whose first balance from then on is of `day` or later.
 

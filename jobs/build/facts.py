@@ -61,7 +61,8 @@ class Facts:
     """Facts for as-of dates within [first, last]; frames are lazy, small reference data is collected once.
 
     reach: days before an as-of date that are seen, itself included.
-    known_from: first business date of the stored tiles that the balances of these facts continue; None where nothing goes before them.
+    known_from: first business date of the stored tiles that the balances of these facts continue, which then tell the changes of the dates
+    that are seen only; None where nothing goes before them.
     """
 
     context: JobContext
@@ -133,13 +134,16 @@ class Facts:
 
     def balance_tiles(self) -> DataFrame:
         opening = max(self.opening(BALANCE), self.known_from or date.min)
-        balances = self._current(core.BALANCE_DAILY, opening)
+        balances, accounts = self._current(core.BALANCE_DAILY, opening), self._images(core.ACCOUNT)
+        if self.known_from and self.known_from < self.since:
+            of_days = balances.where(between("business_date", self.since, self.last))
+            concerned = tiles.concerned(of_days, accounts, self.since, self.last)
+            balances, accounts = (frame.join(F.broadcast(concerned), on="account_key", how="left_semi") for frame in (balances, accounts))
         if self.known_from and self.known_from < opening:
             # Nearly always nobody: then the older balances are not read either, as adaptive planning drops the join.
-            silent = tiles.reappeared(balances, self._images(core.ACCOUNT), opening=opening, day=self.since)
+            silent = tiles.reappeared(balances, accounts, opening=opening, day=self.since)
             older = self._current(core.BALANCE_DAILY, self.known_from, opening - timedelta(days=1))
             balances = balances.unionByName(older.join(F.broadcast(silent), on="account_key", how="left_semi"))
-        accounts = self._images(core.ACCOUNT)
         assets = tiles.account_products(accounts, self._images(core.PRODUCT))
         return tiles.balance_tiles(balances, assets, self.prices, tiles.account_terms(accounts))
 

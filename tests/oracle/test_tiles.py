@@ -19,7 +19,7 @@ from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from expectations.contracts import core
-from features import margin
+from features import margin, tiles
 from features.catalogue import SOURCES
 from features.sources.balance import BALANCE
 from features.sources.channel import CHANNEL
@@ -345,3 +345,22 @@ def test_every_column_of_a_tile_equals_the_twin(spark, source, random):
     found = {(row[source.entity[0]], row["business_date"]): {name: row[name] for name in names} for row in bank.tiles(source).collect()}
     assert found
     assert found == TWINS[source.name](bank)
+
+
+@examples(2, 100, phases=[Phase.generate])
+@given(random=st.integers(0, 10**9).map(Random))
+def test_changes_of_a_few_days_come_from_the_accounts_concerned(spark, random):
+    bank = RandomBank(spark, random, people=10)
+    twin = naive_levels(bank)
+    first = random.choice(sorted(day for _, day in twin))
+    last = first + timedelta(days=random.choice((0, 0, 6)))
+    of_days = bank.frame("balances").where(f"business_date between date'{first}' and date'{last}'")
+    concerned = {row[0] for row in tiles.concerned(of_days, bank.frame("accounts"), first, last).collect()}
+    accounts = bank.rows["accounts"]
+    assert 0 < len(concerned) < len({row["account_key"] for row in accounts})
+    bank.rows |= {table: [row for row in bank.rows[table] if row["account_key"] in concerned] for table in ("balances", "accounts")}
+    found = {
+        (row["customer_key"], row["business_date"]): {column.name: row[column.name] for column in BALANCE.columns}
+        for row in bank.tiles(BALANCE).where(f"business_date between date'{first}' and date'{last}'").collect()
+    }
+    assert found == {key: changes for key, changes in twin.items() if first <= key[1] <= last}
