@@ -1,4 +1,4 @@
-"""Weekly housekeeping: small files packed (OPTIMIZE), daily feature rows past their time dropped, unneeded files removed (VACUUM).
+"""Weekly housekeeping: small files packed (OPTIMIZE), daily feature rows past their time dropped, unneeded files removed (VACUUM, and what killed runs staged).
 
 Month-ends stay for good, and so do month tiles. Done again, it finds nothing to do.
 """
@@ -12,7 +12,7 @@ from conf import sources
 from conf.settings import SettingsError
 from expectations.contracts import core, features, mart, ops, scores
 from expectations.contracts.quarantine import quarantine_table
-from jobs import runner, tables, upkeep
+from jobs import runner, staging, tables, upkeep
 from jobs.context import JobReport
 from jobs.errors import ConfigurationError
 
@@ -122,7 +122,7 @@ def _run(context: JobContext) -> JobReport:
         rows=rows,
         figures={
             "dropped": {name: count for name, count in dropped.items() if count}, "packed": packed, "removed": vacuumed,
-            "bytes_per_customer": bytes_per_customer(context),
+            "bytes_per_customer": bytes_per_customer(context), "left_behind": len(staging.forget(context.spark, settings)),
         },
     )  # fmt: skip
 

@@ -8,11 +8,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from expectations.contracts.types import Write
+from jobs import staging
 from jobs.errors import DataRejectedError, InvariantError
 from jobs.frames import kept
 from jobs.tables_log import location, may_hold
 from jobs.tables_read import read
-from jobs.writes_commit import Written, append_arrow, append_rows, commit, content_hash, is_few, once, signing, unchanged, with_month
+from jobs.writes_commit import (
+    Written,
+    append_arrow,
+    append_rows,
+    commit,
+    content_hash,
+    is_few,
+    once,
+    row_bytes,
+    signing,
+    unchanged,
+    with_month,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -68,7 +81,7 @@ def _append_revisions(context: JobContext, table: Table, frame: DataFrame, app: 
         return commit(context, table, app, figures, lambda signed: append_rows(context, table, new, signed, rows=rows))
     if is_few(table, rows):
         return _append_few_differing(context, table, hashed, app, scope)
-    return _append_differing(context, table, hashed, app, scope)
+    return _append_differing(context, table, hashed, app, scope, rows=rows)
 
 
 def _span(frame: DataFrame, date: str) -> Span:
@@ -85,8 +98,9 @@ def _known(context: JobContext, table: Table, rows: DataFrame) -> DataFrame:
     return with_month(table, rows).withColumn("known_at", F.lit(context.started_at))
 
 
-def _append_differing(context: JobContext, table: Table, hashed: DataFrame, app: str, scope: Scope | None) -> Written:
-    with kept(_revisions(context, table, hashed, scope)) as revisions:
+def _append_differing(context: JobContext, table: Table, hashed: DataFrame, app: str, scope: Scope | None, *, rows: int) -> Written:
+    compared = _revisions(context, table, hashed, scope)
+    with staging.kept(compared, context.settings, size=rows * row_bytes(table)) as revisions:
         counted = revisions.selectExpr(*_counts(table)).first()
         assert counted is not None  # an aggregate without groups has one row
         figures, rows = _figures(counted.asDict())

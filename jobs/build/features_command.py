@@ -1,6 +1,6 @@
 """Build day and month tiles and all feature groups for one as-of date or a range, in one session.
 
-A range is made in one pass, of a large bank in as many as keep what is made at once within passes.BYTES_AT_ONCE.
+A range is made in one pass, on disk where its rows find no place in memory; a very long one of a large bank in a few (jobs/build/passes.py).
 
 Reads core.*; writes features.tile_* and month_tile_* (replaces what is new or was touched) and features.<group>_v<n> (revisions). Every open customer has
 a row, whether or not anything happened. Rows of other dates that late and corrected facts concern are made again (jobs/build/corrections.py).
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 from expectations.contracts import core
 from features import catalogue, engine, windows
 from features.spec import columns_of
-from jobs import frames, ledger, lock, runner, tables
-from jobs.build import browse, corrections, declarations, revised, tile_store, versions, window_states
+from jobs import ledger, lock, runner, staging, tables
+from jobs.build import browse, corrections, declarations, passes, revised, tile_store, versions, window_states
 from jobs.build.dates import add_month_ends_argument, as_of_dates
 from jobs.build.facts import INPUTS, Facts, covered, planned_once
-from jobs.build.passes import passes
 from jobs.context import JobReport
 from jobs.errors import DataRejectedError, InvariantError, UsageError
 from jobs.threads import side_by_side
@@ -91,8 +90,8 @@ def _build(context: JobContext) -> JobReport:
     night = window_states.night(facts, dates, seen, states, concerned) if asked == groups else None
     published: list[Written] = []
     rows = 0
-    for together in _passes(context, dates, asked):
-        with _made(context, replace(known, sweep=night.sweep) if night else known, together, asked) as wide:
+    for together, size in _passes(context, dates, asked):
+        with _made(context, replace(known, sweep=night.sweep) if night else known, together, asked, size=size) as wide:
             span = check(wide, asked)
             # The first dates of a range may lie before all customers, but not all of them.
             if not span.rows and (published or together[-1] < dates[-1]):
@@ -143,10 +142,10 @@ def _correct(known: Core, late: Corrections, concerned: Concerned) -> list[Writt
 
 def _made_again(context: JobContext, known: Core, late: Corrections, *, among: DataFrame | None = None) -> list[Written]:
     written: list[Written] = []
-    for together in _passes(context, late.all_dates, tuple(late.dates), among):
+    for together, size in _passes(context, late.all_dates, tuple(late.dates), among):
         dates = {group: own for group, days in late.dates.items() if (own := [day for day in together if day in days])}
         groups = tuple(dates)
-        with _made(context, known, together, groups) as wide:
+        with _made(context, known, together, groups, size=size) as wide:
             span = tables.Span(check(wide, groups).rows, together[0], together[-1])
             part = f"{late.part}{_part(together, late.all_dates)}"
             written += side_by_side(_appends(context, wide, span, dates, among=among, part=part))
@@ -155,11 +154,15 @@ def _made_again(context: JobContext, known: Core, late: Corrections, *, among: D
 
 def _passes(
     context: JobContext, dates: Sequence[date], groups: Sequence[FeatureGroup], among: DataFrame | None = None
-) -> list[Sequence[date]]:
-    """The dates, so many together as find place, of everybody or of some."""
-    into = [group.table for group in groups]
-    of_all = passes(dates, tables.rows(context.settings, core.CUSTOMER) * len(dates), into)
-    return of_all if among is None or len(of_all) == 1 else passes(dates, among.count() * len(dates), into)
+) -> list[tuple[Sequence[date], int]]:
+    """The dates, so many together as find place on disk, of everybody or of some; with the bytes of their rows, about."""
+    into, customers = [group.table for group in groups], tables.rows(context.settings, core.CUSTOMER)
+    if among is not None and passes.bytes_of(customers * len(dates), into) > staging.BYTES_IN_MEMORY:
+        customers = among.count()
+    return [
+        (together, passes.bytes_of(customers * len(together), into))
+        for together in passes.passes(dates, customers * len(dates), into, at_once=passes.BYTES_STAGED)
+    ]
 
 
 def _part(together: Sequence[date], dates: Sequence[date]) -> str:
@@ -168,13 +171,11 @@ def _part(together: Sequence[date], dates: Sequence[date]) -> str:
 
 
 @contextmanager
-def _made(context: JobContext, known: Core, dates: Sequence[date], groups: Sequence[FeatureGroup]) -> Iterator[DataFrame]:
-    with planned_once(context.spark):
-        wide = frames.made(engine.features_of(known, dates, groups))
-    try:
-        yield wide
-    finally:
-        frames.release(wide)
+def _made(context: JobContext, known: Core, dates: Sequence[date], groups: Sequence[FeatureGroup], *, size: int) -> Iterator[DataFrame]:
+    with ExitStack() as until_used:
+        with planned_once(context.spark):
+            rows = until_used.enter_context(staging.kept(engine.features_of(known, dates, groups), context.settings, size=size))
+        yield rows
 
 
 def _appends(

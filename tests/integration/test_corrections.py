@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from conf.settings import Settings
 from expectations.contracts import core
 from features import catalogue
 from features.spec import FeatureGroup
-from jobs import tables
+from jobs import staging, tables, writes_commit
 from jobs.build import corrections, passes
 from jobs.build.wide import wide_features
 from jobs.context import now
@@ -243,19 +244,22 @@ def test_month_ends_of_any_age_are_corrected(context_for, monkeypatch: pytest.Mo
 def test_a_range_of_many_rows_is_made_and_corrected_in_passes(context_for, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(monkeypatch, FEW)
     width = sum(tables.row_bytes(group.table) for group in FEW)
-    # Of eight customers two dates together, then the one that is left.
-    monkeypatch.setattr(passes, "BYTES_AT_ONCE", 23 * width)
+    # Nothing finds place in memory. Of eight customers two dates together, then the one that is left.
+    monkeypatch.setattr(staging, "BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr(writes_commit, "FEW_BYTES", 0)
+    monkeypatch.setattr(passes, "BYTES_STAGED", 23 * width)
     deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
     built = build(context_for("features", JAN_28, JAN_30))
     assert {built.rows[name] for name in ("rows_in", *(f"{group.table.full_name} inserted" for group in FEW))} == {24}
     assert [tables.version(settings, group.table) for group in FEW] == [2, 2, 2]  # created, and two passes
     # Of the three whom late facts concern no two dates together.
-    monkeypatch.setattr(passes, "BYTES_AT_ONCE", 5 * width)
+    monkeypatch.setattr(passes, "BYTES_STAGED", 5 * width)
     deliver(context_for("ingest", generation=1), {"transactions": LATE["transactions"]}, datetime(2026, 1, 31, 1))
     night = context_for("features", JAN_31)
     assert build(night).rows["features.activity_v1 earlier dates revised"] == 2 + 3
     # One date a pass: tonight, and two revisions of what was spent.
     assert {group.name: tables.version(settings, group.table) for group in FEW} == {"tenure": 3, "activity": 3 + 2, "balances": 3}
+    assert list(Path(staging.folder(settings)).iterdir()) == []
     expect_a_rebuild(night, [JAN_28, JAN_29, JAN_30, JAN_31])
 
 
