@@ -24,6 +24,7 @@ from benchmarks.processes import watched
 from conf import settings as conf
 from conf.settings import Settings
 from jobs import session
+from jobs.build import window_states
 from jobs.context import JobContext, Request, new_run_id, now
 
 ROOT = Path(__file__).parents[1] / ".kequn" / "bench"
@@ -133,17 +134,29 @@ def ingested(scale: Scale) -> Home:
         for words in (simulate, *ingests, f"ingest --seal --from {first} --to {NIGHT}"):
             _said(home, words)
         mark.touch()
-    # Tiles are their makers': of what other code made nothing is used. Where nothing changed this takes a second.
-    _said(home, f"features --from {NIGHT - timedelta(days=364)} --to {EVE} --month-ends")
-    _said(home, f"features --as-of {EVE}")
+    _prepared(home, f"features --from {NIGHT - timedelta(days=364)} --to {EVE} --month-ends", f"features --as-of {EVE}")
     return home
 
 
-def with_daily_features(home: Home, folder: Path) -> Home:
-    """A copy in which features are stored of the LATE_DAYS dates up to NIGHT."""
-    daily = home.copied(folder)
-    _said(daily, f"features --from {NIGHT - timedelta(days=LATE_DAYS - 1)} --to {NIGHT}")
+def with_daily_features(bank: Home) -> Home:
+    """The bank once more, beside it, where features are stored of the LATE_DAYS dates up to NIGHT."""
+    daily = Home(bank.scale, bank.path.with_name("daily"))
+    if not daily.path.exists():
+        half = daily.path.with_name("daily-half")
+        shutil.rmtree(half, ignore_errors=True)
+        linked(bank.path / "warehouse", half / "warehouse")
+        half.rename(daily.path)
+    _prepared(daily, f"features --from {NIGHT - timedelta(days=LATE_DAYS - 1)} --to {NIGHT}")
     return daily
+
+
+def _prepared(home: Home, *commands: str) -> None:
+    """Run the commands, unless the code that makes tiles and states has: what other code made a night makes again, and would be timed with it."""
+    mark = home.path / f"features-{window_states.made_by()}"
+    if not mark.exists():
+        for words in commands:
+            _said(home, words)
+        mark.touch()
 
 
 def _said(home: Home, words: str) -> None:

@@ -11,7 +11,7 @@ from expectations.contracts.types import Write
 from jobs import staging
 from jobs.errors import DataRejectedError, InvariantError
 from jobs.frames import kept
-from jobs.tables_log import location, may_hold
+from jobs.tables_log import location, may_hold, not_held
 from jobs.tables_read import read
 from jobs.writes_commit import (
     Written,
@@ -21,7 +21,6 @@ from jobs.writes_commit import (
     content_hash,
     is_few,
     once,
-    row_bytes,
     signing,
     unchanged,
     with_month,
@@ -36,6 +35,12 @@ if TYPE_CHECKING:
 
     from expectations.contracts.types import Table
     from jobs.context import JobContext
+
+
+# Of a row that is compared: its key, its hash, and what was published.
+KEY_BYTES = 48
+# So many keys are sent to whoever reads rows, rather than the rows to them.
+FEW_KEYS = 1_000_000
 
 
 class Span(NamedTuple):
@@ -61,7 +66,7 @@ def append_revisions(
 ) -> Written:
     """Publish rows of key × date: revision 0 where nothing was published, one more where the content differs.
 
-    frame: one row per contract key (which includes the date), in the contract's columns; read twice, so make it when it is dear.
+    frame: one row per contract key (which includes the date), in the contract's columns; read up to three times, so make it when it is dear.
     span: the frame's, where the caller knows it; else it is counted. scope: without it nothing is withdrawn.
     """
     return once(context, table, Write.REVISIONS, part=part, work=lambda app: _append_revisions(context, table, frame, app, span, scope))
@@ -99,15 +104,31 @@ def _known(context: JobContext, table: Table, rows: DataFrame) -> DataFrame:
 
 
 def _append_differing(context: JobContext, table: Table, hashed: DataFrame, app: str, scope: Scope | None, *, rows: int) -> Written:
-    compared = _revisions(context, table, hashed, scope)
-    with staging.kept(compared, context.settings, size=rows * row_bytes(table)) as revisions:
-        counted = revisions.selectExpr(*_counts(table)).first()
+    """Compared are keys and hashes, of dates that the table may hold; rows themselves are read again where they are appended."""
+    from pyspark.sql import functions as F
+
+    unheld = not_held(context.settings, table, scope.dates) if scope else set()
+    is_new = F.col(str(table.date)).isin(sorted(unheld))
+    old, new = hashed.where(~is_new), hashed.where(is_new).withColumn("revision", F.lit(0))
+    compared = _compared(context, table, old.select(*table.key, "row_hash"), scope and scope._replace(dates=set(scope.dates) - unheld))
+    with staging.kept(compared, context.settings, size=rows * KEY_BYTES) as revisions:
+        of_new = new.selectExpr(*table.key, "row_hash", "true as differs", "true as is_new")
+        every = revisions.withColumn("is_new", F.lit(False)).unionByName(of_new, allowMissingColumns=True)
+        counted = every.selectExpr(*_counts(table), "count_if(differs and not is_new) as changed").first()
         assert counted is not None  # an aggregate without groups has one row
-        figures, rows = _figures(counted.asDict())
-        if not rows:
+        figures, brought = _figures(counted.asDict())
+        if not brought:
             return unchanged(context, table, figures["rows_in"])
-        differing = revisions.where("differs")
-        return commit(context, table, app, figures, lambda signed: append_rows(context, table, differing, signed, rows=rows))
+        differing = revisions.where("differs").select(*table.key, "row_hash", "revision")
+        changed = differing.where("row_hash is not null").drop("row_hash")
+        if counted["changed"] <= FEW_KEYS:
+            changed = F.broadcast(changed)
+        withdrawn = differing.where("row_hash is null")
+        appended = new.unionByName(old.join(changed, on=list(table.key))).unionByName(withdrawn, allowMissingColumns=True)
+        return commit(
+            context, table, app, figures,
+            lambda signed: append_rows(context, table, _known(context, table, appended), signed, rows=brought),
+        )  # fmt: skip
 
 
 def _append_few_differing(context: JobContext, table: Table, hashed: DataFrame, app: str, scope: Scope | None) -> Written:
@@ -175,13 +196,12 @@ def _figures(counted: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     return counts | {"unchanged": counts["rows_in"] - brought, "first_date": str(counted["first_date"])}, brought + counts["removed"]
 
 
-def _revisions(context: JobContext, table: Table, hashed: DataFrame, scope: Scope | None) -> DataFrame:
-    """Grain: the frame's and the scope's, with the revision each row would become and whether it differs from the last one."""
+def _compared(context: JobContext, table: Table, keys: DataFrame, scope: Scope | None) -> DataFrame:
+    """Grain: the frame's (contract key and row_hash) and the scope's, with the revision each row would become and whether it differs from the last one."""
     from pyspark.sql import functions as F
 
-    last = _last_revisions(context, table, hashed, scope)
-    compared = hashed.join(last, on=list(table.key), how="full" if scope else "left")
-    return _known(context, table, compared).withColumns(
+    last = _last_revisions(context, table, keys, scope)
+    return keys.join(last, on=list(table.key), how="full" if scope else "left").withColumns(
         {
             "revision": F.coalesce(F.col("last_revision") + 1, F.lit(0)),
             "differs": F.col("last_revision").isNull() | ~F.col("last_hash").eqNullSafe(F.col("row_hash")),

@@ -37,8 +37,15 @@ if TYPE_CHECKING:
 
 # After a longer gap as many days leave the windows as make them.
 LONGEST_GAP = 40
+# The code and conf that make states of day tiles: with other code of theirs none is rolled.
+MAKERS = ("conf", "features", "jobs/build")
 # The last dates whose states are kept: a night may be run again, or after a day that came late.
 KEPT = 3
+
+
+def made_by() -> str:
+    """Digest of the code that makes states."""
+    return ledger.code_version(MAKERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +113,7 @@ class Night:
     def _before(self, layout: str) -> tuple[Stored | None, str]:
         """The newest states that may be rolled, and why they may not; None and nothing where there are no earlier ones."""
         near = [one for one in self.known if _is_near(one, self.as_of)]
-        before = next((one for one in reversed(near) if one.layout == layout and one.code == ledger.code_version()), None)
+        before = next((one for one in reversed(near) if one.layout == layout and one.code == made_by()), None)
         if before is None:
             return before, _unlike(near[-1], layout) if near else ""
         if self.facts.context.request.force:
@@ -135,7 +142,7 @@ class Night:
     def recorded(self, written: Written) -> list[Stored]:
         """What is stored now that the states are `written`, oldest first."""
         ((layout, _),) = self._made
-        now = Stored(as_of=self.as_of, seen=self.seen, layout=layout, code=ledger.code_version(), rows=written.rows_in)
+        now = Stored(as_of=self.as_of, seen=self.seen, layout=layout, code=made_by(), rows=written.rows_in)
         others = [one for one in _of_this_code(self.known) if one.as_of != self.as_of]
         return sorted([*others, now], key=lambda one: one.as_of)[-KEPT:]
 
@@ -150,13 +157,13 @@ def dates_rolled_from(as_of: date, known: Sequence[Stored]) -> list[date]:
 
 
 def _of_this_code(known: Sequence[Stored]) -> list[Stored]:
-    return [one for one in known if one.code == ledger.code_version()]
+    return [one for one in known if one.code == made_by()]
 
 
 def _unlike(stored: Stored, layout: str) -> str:
     """Why states are not of the kind that is rolled."""
-    if stored.code != ledger.code_version():
-        return f"those of [{stored.as_of}] were made by code [{stored.code}], this is [{ledger.code_version()}]"
+    if stored.code != made_by():
+        return f"those of [{stored.as_of}] were made by code [{stored.code}], this is [{made_by()}]"
     return f"those of [{stored.as_of}] are of layout [{stored.layout}], features ask for [{layout}]"
 
 

@@ -23,7 +23,7 @@ from features import catalogue, engine
 from features.spec import Feature, FeatureGroup
 from jobs import __main__ as kequn
 from jobs import ledger, tables
-from jobs.build import features_command, tile_store
+from jobs.build import features_command, tile_store, window_states
 from jobs.build.facts import Facts
 from jobs.build.wide import wide_features
 from jobs.context import JobContext
@@ -36,7 +36,7 @@ from tests.fixtures.rebuilt import build
 ROOT = Path(__file__).parents[2]
 Contexts = Callable[..., JobContext]
 
-JAN_31, FEB_01, FEB_02, FEB_03, FEB_04 = date(2026, 1, 31), *(date(2026, 2, day) for day in (1, 2, 3, 4))
+JAN_31, FEB_01, FEB_02, FEB_03, FEB_04, FEB_05 = date(2026, 1, 31), *(date(2026, 2, day) for day in range(1, 6))
 EVERY = catalogue.GROUPS
 TRANSACTION = catalogue.TILED[0]
 RHYTHM = next(group for group in catalogue.GROUPS if group.name == "rhythm")
@@ -253,9 +253,12 @@ def test_states_of_another_kind_are_not_rolled_and_it_is_said_why(
     expect(FEB_02, "")
     tables.log(settings, catalogue.WINDOW_STATE).delete("as_of_date = '2026-02-02'")  # type: ignore[union-attr]
     expect(FEB_03, r"of the \[1\] states of \[2026-02-02\] \[0\] are left")
-    code = ledger.code_version()
-    monkeypatch.setattr(ledger, "code_version", lambda: "another")
-    expect(FEB_04, rf"those of \[2026-02-03\] were made by code \[{code}\], this is \[another\]")
+    # Code of other jobs makes no states: with it they are rolled. With their own they are not.
+    code_version, code = ledger.code_version, window_states.made_by()
+    monkeypatch.setattr(ledger, "code_version", lambda folders=None: code_version(folders) if folders else "another")
+    expect(FEB_04, "")
+    monkeypatch.setattr(ledger, "code_version", lambda _=None: "another")
+    expect(FEB_05, rf"those of \[2026-02-04\] were made by code \[{code}\], this is \[another\]")
 
 
 def test_files_that_are_gone_are_told(context_for: Contexts, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

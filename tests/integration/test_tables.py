@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from conf.settings import Settings
 from expectations.contracts import core
 from expectations.contracts.types import KNOWN, VALID, Column, Table, Write
-from jobs import tables, tables_log, tables_read, writes_commit
+from jobs import tables, tables_log, tables_read, writes_commit, writes_rows
 from jobs.context import JobContext, now
 from jobs.errors import ConfigurationError, DataRejectedError, InputNotReadyError, InvariantError
 from jobs.serving import lake
@@ -48,7 +48,7 @@ def _day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def _rows(context: JobContext, *rows: tuple[str, str, int]) -> DataFrame:
+def _rows(context: JobContext, *rows: tuple[str, str, int | None]) -> DataFrame:
     return context.spark.createDataFrame([(i, _day(d), a) for i, d, a in rows], "id string, day date, amount bigint")
 
 
@@ -221,6 +221,35 @@ def test_what_is_no_more_of_a_scope_is_withdrawn_and_may_come_back(
     assert (again.version, again.removed) == (written.version, 0)
     back = tables.append_revisions(fourth, FEATURES, _rows(fourth, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2)), scope=of_two)
     assert (back.inserted, back.updated, back.unchanged, back.removed) == (0, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("few", "few_keys"), [(writes_commit.FEW_BYTES, 0), (0, writes_rows.FEW_KEYS), (0, 0)], ids=["few", "many", "many keys"]
+)
+def test_a_range_of_which_some_dates_were_published(
+    context_for: Contexts, monkeypatch: pytest.MonkeyPatch, few: int, few_keys: int
+) -> None:
+    """Of the 1st a is as it was, b corrected, c gone, d new; of the 2nd nothing was published; the 3rd nobody asks for."""
+    monkeypatch.setattr(writes_commit, "FEW_BYTES", few)
+    monkeypatch.setattr(writes_rows, "FEW_KEYS", few_keys)
+    zeroth, first, second, third = (context_for(str(nth)) for nth in range(4))
+    tables.append_revisions(zeroth, FEATURES, _rows(zeroth, ("a", "2026-05-03", 7)))
+    tables.append_revisions(first, FEATURES, _rows(first, ("a", "2026-05-01", 1), ("b", "2026-05-01", 2), ("c", "2026-05-01", 3)))
+    asked = [("a", "2026-05-01", 1), ("b", "2026-05-01", 9), ("d", "2026-05-01", 4), ("a", "2026-05-02", 5), ("b", "2026-05-02", None)]
+    of_both = tables.Scope([_day("2026-05-01"), _day("2026-05-02")])
+    written = tables.append_revisions(second, FEATURES, _rows(second, *asked), scope=of_both)
+    assert (written.rows_in, written.inserted, written.updated, written.unchanged, written.removed) == (5, 3, 1, 1, 1)
+    assert written.first_date == "2026-05-01"
+    stored = _stored(second, FEATURES, "id", "day", "revision", "amount", "month", "known_at")
+    assert [row[:4] for row in stored] == [
+        ("a", _day("2026-05-01"), 0, 1), ("a", _day("2026-05-02"), 0, 5), ("a", _day("2026-05-03"), 0, 7),
+        ("b", _day("2026-05-01"), 0, 2), ("b", _day("2026-05-01"), 1, 9), ("b", _day("2026-05-02"), 0, None),
+        ("c", _day("2026-05-01"), 0, 3), ("c", _day("2026-05-01"), 1, None), ("d", _day("2026-05-01"), 0, 4),
+    ]  # fmt: skip
+    assert {row[4] for row in stored} == {202605}
+    assert len({row[5] for row in stored}) == 3
+    again = tables.append_revisions(third, FEATURES, _rows(third, *asked), scope=of_both)
+    assert (again.version, again.inserted, again.updated, again.removed) == (written.version, 0, 0, 0)
 
 
 def test_the_log_tells_which_dates_were_never_published_or_revised(context_for: Contexts, settings: Settings) -> None:

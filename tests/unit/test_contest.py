@@ -83,9 +83,18 @@ def test_sides_take_turns_and_medians_are_compared():
     assert log == ["theirs 0", "ours 0", "ours 1", "theirs 1", "theirs 2", "ours 2", "ours 3", "theirs 3"]
     assert (entry["ours_s"], entry["other_s"], entry["ratio"], entry["met"]) == (2, 20, 0.1, True)
     assert (entry["equal"], entry["differing"], entry["rows"], entry["peak_mb"], entry["other_peak_mb"]) == (True, {}, 3, 7, 7)
+    assert entry["warmed_up"]
     # Of a program that does not tell what it shuffled that is not known, which is not nothing.
     assert (entry["bytes_read"], entry["bytes_shuffled"]) == (11, None)
     expect_whole(entry)
+
+
+def test_where_a_round_to_warm_up_is_left_out_the_first_counts():
+    log: list[str] = []
+    entry = contest.held(replace(contest_of(log), warms_up=False), None, runs=3)
+    assert log == ["ours 0", "theirs 0", "theirs 1", "ours 1", "ours 2", "theirs 2"]
+    assert (entry["ours_s"], entry["other_s"], entry["warmed_up"]) == (2, 10, False)
+    expect_whole(entry | {"why": "missed by the example"})
 
 
 def test_a_part_of_the_work_counts_for_the_whole_and_a_target_can_be_missed():

@@ -10,9 +10,8 @@ from features.operations import HORIZON, LONGEST_WINDOW
 from features.sources.transaction import TRANSACTION
 from features.states.frames import _passing
 from features.states.layout import layout_of
-from jobs import ledger
 from jobs.build.facts import Facts
-from jobs.build.window_states import KEPT, LONGEST_GAP, Stored, dates_rolled_from
+from jobs.build.window_states import KEPT, LONGEST_GAP, Stored, dates_rolled_from, made_by
 from jobs.context import JobContext
 
 NIGHT = date(2026, 1, 2)
@@ -20,7 +19,7 @@ WANTED = TRANSACTION.wanted_by(tuple(feature.sql for _, feature in FEATURES.valu
 
 
 def stored(as_of: date) -> Stored:
-    return Stored(as_of=as_of, seen={}, layout="", code=ledger.code_version(), rows=1)
+    return Stored(as_of=as_of, seen={}, layout="", code=made_by(), rows=1)
 
 
 def seen_since(first: date) -> date:
