@@ -139,7 +139,7 @@ def test_a_contest_that_fails_does_not_lose_the_others(spark: SparkSession, tmp_
     failed = hold_all(made, spark, closing, scale="small", runs=1, results=tmp_path)
     assert failed == {
         "broken": "failed: the other engine ended",
-        "other": "the answers differ: {'theirs': '3 rows, another', 'ours': '3 rows, same'}",
+        "other": "the answers differ: {'ours': '3 rows, same', 'theirs': '3 rows, another'}",
     }
     assert [entry["name"] for entry in json.loads((tmp_path / "small.json").read_text(encoding="utf-8"))] == ["C", "G"]
     assert closed == ["the other engine"]
