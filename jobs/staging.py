@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from conf.settings import Settings
 
-# Of rows that are kept in memory. Those that find no place there Spark writes to disk as they are, and reads as a whole whatever is asked of them;
-# five billion, ten dates of 200,000 customers, were too many for a JVM of 10 GB.
+# Of rows that are kept in memory. Those that find no place there Spark writes to disk as they are, and reads as a whole whatever is asked of them.
+# In files of columns 45 dates of 200,000 customers, 34 GB as rows are counted, took 2.6.
 BYTES_IN_MEMORY = 2_000_000_000
 # A run is over by then, or was killed.
 HOURS_KEPT = 48
