@@ -139,8 +139,8 @@ def ingested(scale: Scale) -> Home:
 
 
 def with_daily_features(bank: Home) -> Home:
-    """The bank once more, beside it, where features are stored of the LATE_DAYS dates up to NIGHT."""
-    daily = Home(bank.scale, bank.path.with_name("daily"))
+    """The bank once more, where features are stored of the LATE_DAYS dates up to NIGHT; in its folder, so that who removes the bank removes both."""
+    daily = Home(bank.scale, bank.path / "daily")
     if not daily.path.exists():
         half = daily.path.with_name("daily-half")
         shutil.rmtree(half, ignore_errors=True)
