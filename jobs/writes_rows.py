@@ -124,7 +124,7 @@ def _append_differing(context: JobContext, table: Table, hashed: DataFrame, app:
         if counted["changed"] <= FEW_KEYS:
             changed = F.broadcast(changed)
         withdrawn = differing.where("row_hash is null")
-        appended = new.unionByName(old.join(changed, on=list(table.key))).unionByName(withdrawn, allowMissingColumns=True)
+        appended = new.unionByName(old.join(changed, on=list(table.key), how="inner")).unionByName(withdrawn, allowMissingColumns=True)
         return commit(
             context, table, app, figures,
             lambda signed: append_rows(context, table, _known(context, table, appended), signed, rows=brought),
