@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,11 @@ class Corrections:
     touched: Mapping[str, date]
     dates: Mapping[FeatureGroup, Collection[date]]
 
+    def without(self, made: Mapping[FeatureGroup, Collection[date]]) -> Corrections | None:
+        """But of the dates that are made anyway, by group; None where nothing is left."""
+        left = {group: rest for group, days in self.dates.items() if (rest := set(days) - set(made.get(group, ())))}
+        return replace(self, dates=left) if left else None
+
     @property
     def all_dates(self) -> list[date]:
         return sorted({day for days in self.dates.values() for day in days})
@@ -69,8 +74,8 @@ def seen(settings: Settings) -> dict[str, int]:
     return {table.full_name: tables.version(settings, table) for table in INPUTS}
 
 
-def due(context: JobContext, now: Mapping[str, int], asked: Mapping[FeatureGroup, Collection[date]]) -> Corrections | None:
-    """What has changed since the newest run of `kequn features`, without the dates that are asked for anyway, by group.
+def due(context: JobContext, now: Mapping[str, int], groups: Collection[FeatureGroup]) -> Corrections | None:
+    """What has changed since the newest run of `kequn features`, and the stored dates of the groups that it concerns.
 
     None where nothing has, no date is stored that it concerns, or no run has told what it saw. However far back a date lies:
     what the run does not correct no later one would find.
@@ -79,7 +84,7 @@ def due(context: JobContext, now: Mapping[str, int], asked: Mapping[FeatureGroup
     touched = _touched(context.settings, before, now)
     if not touched:
         return None
-    dates = _stored(context, min(touched.values()), asked)
+    dates = _stored(context, min(touched.values()), groups)
     return Corrections(before=before, now=now, touched=touched, dates=dates) if dates else None
 
 
@@ -95,17 +100,16 @@ def _touched(settings: Settings, before: Mapping[str, int], now: Mapping[str, in
     return {name: date.fromisoformat(day) for name, day in found.items() if day}
 
 
-def _stored(context: JobContext, since: date, asked: Mapping[FeatureGroup, Collection[date]]) -> dict[FeatureGroup, set[date]]:
-    """Stored as-of dates from `since` on, but those asked for: of most nights the log's statistics tell that there are none. Without Spark."""
-    groups = [group for group in asked if tables.may_hold(context.settings, group.table, since, date.max)]
+def _stored(context: JobContext, since: date, groups: Collection[FeatureGroup]) -> dict[FeatureGroup, set[date]]:
+    """Stored as-of dates from `since` on: of most nights the log's statistics tell that there are none. Without Spark."""
+    some = [group for group in groups if tables.may_hold(context.settings, group.table, since, date.max)]
     with lake.connect() as connection:
-        stored = {group: lake.relation(context.settings, group.table, ["as_of_date"], first=since) for group in groups}
+        stored = {group: lake.relation(context.settings, group.table, ["as_of_date"], first=since) for group in some}
         rows = {
             group: connection.sql(f"select distinct as_of_date from {of} where as_of_date >= date '{since}'").fetchall()
             for group, of in stored.items()
         }
-    found = {group: {day for (day,) in days} - set(asked[group]) for group, days in rows.items()}
-    return {group: days for group, days in found.items() if days}
+    return {group: {day for (day,) in days} for group, days in rows.items() if days}
 
 
 @dataclass(frozen=True)

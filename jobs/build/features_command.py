@@ -3,7 +3,8 @@
 A range is made in one pass, on disk where its rows find no place in memory; a very long one of a large bank in a few (jobs/build/passes.py).
 
 Reads core.*; writes features.tile_* and month_tile_* (replaces what is new or was touched) and features.<group>_v<n> (revisions). Every open customer has
-a row, whether or not anything happened. Rows of other dates that late and corrected facts concern are made again (jobs/build/corrections.py).
+a row, whether or not anything happened. Stored rows that late and corrected facts concern are made again (jobs/build/corrections.py), and
+these alone where the date that is asked for was made before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,6 @@ from jobs.threads import side_by_side
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from datetime import date
 
     from pyspark.sql import DataFrame
 
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from jobs.build.corrections import Concerned, Corrections
     from jobs.context import JobContext, Request
     from jobs.tables import Written
+
+
+# A date is not made anew where late facts concern one customer in so many, or fewer. Theirs are made of all their tiles; a date that is made anew rolls states.
+FEW = 10
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -69,12 +74,16 @@ def _build(context: JobContext) -> JobReport:
     groups = versions.built(context.settings)
     asked = _asked(groups, context.request)
     dates = covered(context, as_of_dates(context.request))
-    late = corrections.due(context, seen, {group: dates if group in asked else () for group in groups})
+    late = corrections.due(context, seen, groups)
     every = [*dates, *(late.all_dates if late else ())]
     states = window_states.recorded(context.settings)
     # A night that rolls reads the days that leave the windows: those that the date it rolls from still saw.
     rolled_from = window_states.dates_rolled_from(dates[0], states) if len(dates) == 1 and asked == groups else []
     facts = Facts(context, min([*every, *rolled_from]), max(every))
+    concerned = corrections.Concerned(facts)
+    standing = _standing(context, asked, late, concerned) if late else set()
+    anew = [day for day in dates if day not in standing]
+    late = late.without(dict.fromkeys(asked, anew)) if late else None
     spec_hashes = {group.table.full_name: catalogue.spec_hash(group) for group in asked}
     if (
         context.request.force
@@ -86,17 +95,16 @@ def _build(context: JobContext) -> JobReport:
     day_tiles, written, stored = tile_store.brought_up_to_date(facts)
     known = facts.core(day_tiles)
     # States are those of all groups: a part of them would not be rolled by the next night.
-    concerned = corrections.Concerned(facts)
-    night = window_states.night(facts, dates, seen, states, concerned) if asked == groups else None
+    night = window_states.night(facts, anew, seen, states, concerned) if asked == groups and anew else None
     published: list[Written] = []
     rows = 0
-    for together, size in _passes(context, dates, asked):
+    for together, size in _passes(context, anew, asked):
         with _made(context, replace(known, sweep=night.sweep) if night else known, together, asked, size=size) as wide:
             span = check(wide, asked)
             # The first dates of a range may lie before all customers, but not all of them.
-            if not span.rows and (published or together[-1] < dates[-1]):
+            if not span.rows and (published or together[-1] < anew[-1]):
                 continue
-            appends = _appends(context, wide, span, dict.fromkeys(asked, together), part=_part(together, dates))
+            appends = _appends(context, wide, span, dict.fromkeys(asked, together), part=_part(together, anew))
             published += side_by_side([*appends, night.store] if night and night.is_made else appends)
             rows += span.rows
     _say_what_is_mistrusted(stored, night.made_anew if night else [])
@@ -106,11 +114,23 @@ def _build(context: JobContext) -> JobReport:
     corrected = _correct(known, late, concerned) if late else []
     concerned.release()
     figures = {
+        "made": {"by": window_states.made_by(), "groups": [group.version_name for group in asked], "dates": [str(day) for day in dates]},
         "states": [one.figures for one in states], "states_made_anew": night.made_anew if night else [],
         "first": str(dates[0]), "last": str(dates[-1]), "tiles": stored.figures, "seen": seen, "corrections": late.figures if late else {},
         "revised": revised.told(context.settings, groups, [*published, *corrected], known_since=context.started_at), "spec_hashes": spec_hashes,
     }  # fmt: skip
     return _report([*written, *published], corrected, rows=rows, dates=dates, asked=asked, figures=figures)
+
+
+def _standing(context: JobContext, asked: Sequence[FeatureGroup], late: Corrections, concerned: Concerned) -> set[date]:
+    """Dates of which all that is stored stands, but for the rows of a few customers whom late facts concern: made by the newest run, by this code."""
+    made = ledger.figures_of_newest(context.settings, "features").get("made", {})
+    is_of_all = {group.version_name for group in asked} <= {*made.get("groups", ())} and made["by"] == window_states.made_by()
+    dates = {date.fromisoformat(day) for day in made.get("dates", ())}.intersection(*(late.dates.get(group, ()) for group in asked))
+    if context.request.force or not is_of_all or not dates:
+        return set()
+    few = concerned.by(late, late.all_dates[-1])
+    return dates if few is not None and few.count() * FEW <= tables.rows(context.settings, core.CUSTOMER) else set()
 
 
 def _say_what_is_mistrusted(tiles: tile_store.Stored, states: Sequence[str]) -> None:
@@ -229,7 +249,7 @@ def _report(
     written: Sequence[Written], corrected: Sequence[Written], *, rows: int, dates: Sequence[date], asked: Sequence[FeatureGroup], figures: Mapping[str, Any]
 ) -> JobReport:  # fmt: skip
     counts: Counter[str] = Counter()
-    for items, of in ((written, ""), (corrected, "earlier dates ")):
+    for items, of in ((written, ""), (corrected, "stored dates ")):
         for item in items:
             counts.update({f"{item.table} {of}{what}": count for what, count in [("inserted", item.inserted), *_revised(item)]})
     return JobReport(
@@ -239,7 +259,7 @@ def _report(
             "dates": len(dates),
             "features": sum(len(group.features) for group in asked),
         }
-        | {what: count for what, count in counts.items() if count or "earlier dates" not in what},
+        | {what: count for what, count in counts.items() if count or "stored dates" not in what},
         outputs={item.table: item.version for item in (*written, *corrected)},
         figures=figures,
     )

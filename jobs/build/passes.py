@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 # Of rows that are made together and kept in memory.
 BYTES_AT_ONCE = BYTES_IN_MEMORY
-# Of rows that are staged on disk (jobs/staging.py), where files of columns take about a third of it: each pass reads what its dates see anew.
+# Of rows that are staged on disk (jobs/staging.py), where files of columns took a thirteenth of it: each pass reads what its dates see anew.
 BYTES_STAGED = 60_000_000_000
 
 

@@ -17,7 +17,7 @@ from expectations.contracts import core
 from features import catalogue
 from features.spec import FeatureGroup
 from jobs import staging, tables, writes_commit
-from jobs.build import corrections, passes
+from jobs.build import corrections, features_command, passes, window_states
 from jobs.build.wide import wide_features
 from jobs.context import now
 from jobs.serving.published import Published
@@ -104,7 +104,7 @@ DEARER = {"rates": "kind | code | value_ppm | valid_from\ntransfer | CNY | 25000
 
 
 def due(context) -> corrections.Corrections | None:
-    return corrections.due(context, corrections.seen(context.settings), {group: [context.as_of] for group in catalogue.GROUPS})
+    return corrections.due(context, corrections.seen(context.settings), catalogue.GROUPS)
 
 
 def spent_until(day: date, settings: Settings, *, revision: Published) -> dict[int, int]:
@@ -144,8 +144,8 @@ def test_late_facts_are_corrected_as_by_a_rebuild(context_for, settings: Setting
     revised = tables.read(night, table).where("revision = 1 and row_hash is not null").select("customer_key", "as_of_date").collect()
     on_two_days = [(who, day) for who in (1, 6) for day in (JAN_30, JAN_31)]
     assert sorted(map(tuple, revised)) == sorted([(who, day) for who in (2, 3) for day in (JAN_29, JAN_30, JAN_31)] + on_two_days)
-    assert report.rows["features.activity_v1 earlier dates revised"] == 10
-    assert {count for name, count in report.rows.items() if name.endswith("earlier dates withdrawn")} == {5}
+    assert report.rows["features.activity_v1 stored dates revised"] == 10
+    assert {count for name, count in report.rows.items() if name.endswith("stored dates withdrawn")} == {5}
 
     # 7 has left the household of 8.
     assert households(JAN_29, settings, revision="first")[8] == 2
@@ -161,6 +161,61 @@ def test_late_facts_are_corrected_as_by_a_rebuild(context_for, settings: Setting
     report = build(tomorrow)
     assert report.figures["corrections"]["dates"] == ["2026-01-30", "2026-01-31", "2026-02-01"]
     expect_a_rebuild(tomorrow, [*PUBLISHED, TONIGHT, TOMORROW])
+
+
+def few(groups: Collection[str], names: Collection[str]) -> tuple[FeatureGroup, ...]:
+    """The groups, with those features alone that the names tell."""
+    chosen = (group for group in catalogue.GROUPS if group.name in groups)
+    return tuple(replace(group, declared=tuple(one for one in group.declared if one.name in names)) for group in chosen)
+
+
+# What the tests below look at: sums of a year, a level, who lives with whom.
+FEW = few({"activity", "balances", "tenure"}, {"out_sum", "aum_eod", "household_size"})
+
+
+@pytest.mark.parametrize("few", [features_command.FEW, 2])
+def test_of_a_date_that_is_asked_for_again_the_rows_of_a_few_are_corrected(
+    context_for, settings: Settings, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    declare(monkeypatch, FEW)
+    # Of eight customers three, whom LATE concerns, are a few where half may be; a tenth of them is nobody.
+    monkeypatch.setattr(features_command, "FEW", few)
+    deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
+    build(context_for("features", JAN_28, JAN_31))
+    build(context_for("features", TONIGHT))
+    kept = tables.version(settings, catalogue.WINDOW_STATE)
+    deliver(context_for("ingest", TONIGHT), {"transactions": LATE["transactions"]}, datetime(2026, 2, 1))
+    again = context_for("features", TONIGHT, generation=1)
+    report = build(again)
+    is_corrected = few == 2
+    assert (report.rows["rows_in"], tables.version(settings, catalogue.WINDOW_STATE) == kept) == ((0, True) if is_corrected else (8, False))
+    assert report.figures["corrections"]["dates"] == [str(day) for day in (JAN_29, JAN_30, JAN_31, *([TONIGHT] if is_corrected else []))]
+    assert report.rows["features.activity_v1 stored dates revised"] == 2 + 3 + 3 + (3 if is_corrected else 0)
+    expect_a_rebuild(again, [*PUBLISHED, TONIGHT])
+    # States of tonight have not seen what was late: of whom it concerns the next night makes them anew, of everybody else it rolls them.
+    tomorrow = context_for("features", TOMORROW)
+    assert build(tomorrow).figures["states_made_anew"] == []
+    expect_a_rebuild(tomorrow, [TONIGHT, TOMORROW])
+    # And again with nothing new it is made as a whole: only what is late says who may be left out.
+    assert build(context_for("features", TOMORROW, generation=1)).rows["rows_in"] == 8
+
+
+@pytest.mark.parametrize("why", ["forced", "another group's run", "other code"])
+def test_a_date_that_does_not_stand_is_made_anew(context_for, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    declare(monkeypatch, FEW)
+    monkeypatch.setattr(features_command, "FEW", 1)
+    deliver(context_for("ingest"), GIVEN, datetime(2026, 1, 31))
+    only = {"only": [FEW[0].version_name]} if why == "another group's run" else {}
+    build(context_for("features", JAN_31))
+    if only:
+        second = context_for("features", JAN_31, generation=1)
+        build(replace(second, request=replace(second.request, options=only)))
+    if why == "other code":
+        monkeypatch.setattr(window_states, "made_by", lambda: "another")
+    deliver(context_for("ingest", generation=1), {"transactions": LATE["transactions"]}, datetime(2026, 1, 31, 1))
+    again = context_for("features", JAN_31, generation=2)
+    assert build(replace(again, request=replace(again.request, force=why == "forced"))).rows["rows_in"] == 8
+    expect_a_rebuild(again, [JAN_31])
 
 
 def test_ordinary_nights_drop_what_leaves_the_windows_of_a_year(context_for) -> None:
@@ -182,16 +237,6 @@ def test_ordinary_nights_drop_what_leaves_the_windows_of_a_year(context_for) -> 
     inserted = {group.table.full_name: report.rows[f"{group.table.full_name} inserted"] for group in catalogue.GROUPS}
     assert inserted == dict.fromkeys(inserted, 8)
     assert report.rows["rows_in"] == 4 * 8
-
-
-def few(groups: Collection[str], names: Collection[str]) -> tuple[FeatureGroup, ...]:
-    """The groups, with those features alone that the names tell."""
-    chosen = (group for group in catalogue.GROUPS if group.name in groups)
-    return tuple(replace(group, declared=tuple(one for one in group.declared if one.name in names)) for group in chosen)
-
-
-# What the tests below look at: sums of a year, a level, who lives with whom.
-FEW = few({"activity", "balances", "tenure"}, {"out_sum", "aum_eod", "household_size"})
 
 
 def test_month_ends_of_any_age_are_corrected(context_for, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +301,7 @@ def test_a_range_of_many_rows_is_made_and_corrected_in_passes(context_for, setti
     monkeypatch.setattr(passes, "BYTES_STAGED", 5 * width)
     deliver(context_for("ingest", generation=1), {"transactions": LATE["transactions"]}, datetime(2026, 1, 31, 1))
     night = context_for("features", JAN_31)
-    assert build(night).rows["features.activity_v1 earlier dates revised"] == 2 + 3
+    assert build(night).rows["features.activity_v1 stored dates revised"] == 2 + 3
     # One date a pass: tonight, and two revisions of what was spent.
     assert {group.name: tables.version(settings, group.table) for group in FEW} == {"tenure": 3, "activity": 3 + 2, "balances": 3}
     assert list(Path(staging.folder(settings)).iterdir()) == []
