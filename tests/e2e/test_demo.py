@@ -85,7 +85,7 @@ def test_the_second_night_had_faults_and_went_on(bank: Ran) -> None:
 def test_late_rows_of_the_second_night_correct_earlier_features_as_by_a_rebuild(bank: Ran) -> None:
     night = next(run for run in bank.rows("ops/run") if run["job"] == "features" and run["partition"] == "2026-01-02")
     assert json.loads(night["figures"])["corrections"]["dates"] == ["2025-12-31", "2026-01-01"]
-    corrected = sum(count for name, count in json.loads(night["rows"]).items() if name.endswith("earlier dates revised"))
+    corrected = sum(count for name, count in json.loads(night["rows"]).items() if name.endswith("stored dates revised"))
     assert corrected > 0
     told = Home(bank.home).run(sys.executable, "-m", "jobs", "features", "--as-of", "2025-12-31", "--force").splitlines()
     changed = {name: count for name, count in json.loads(told[-1])["rows"].items() if count and name.startswith("features.")}
