@@ -56,7 +56,7 @@ fmt: $(READY) ## format
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 oracle: $(READY) ## the oracle tests with many examples, other ones each time, and their slow forms: hours
 	@HYPOTHESIS_PROFILE=many $(BIN)/python -m pytest -m "full or not full" --timeout 21600 tests/oracle $(PYTEST_ARGS)
-bench: $(READY) ## time the engine against others: SCALE=small, medium or full, ONLY="late rerun" for some, CURVES=1 for curves too (full has them); results in benchmarks/results
+bench: $(READY) ## time the engine against others: SCALE=small or full, ONLY="late rerun" for some, CURVES=1 for curves too (full has them); results in benchmarks/results
 	@failed=0; $(BIN)/python -m benchmarks --scale $(SCALE) $(if $(ONLY),--only $(ONLY)) || failed=1; \
 	$(if $(or $(CURVES),$(if $(ONLY),,$(filter full,$(SCALE)))),$(BIN)/python -m benchmarks.curves || failed=1;) exit $$failed
 bench-peers: $(READY) ## the other engines that it is timed against, each in an environment of its own

@@ -56,7 +56,6 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale(name="small", transactions=200_000, customers=2_000, months=26, memory="4g", shuffle_partitions=2, labels=5_000, stored_customers=2_000, stored_dates=90, rolling_customers=200),
-        Scale(name="medium", transactions=2_000_000, customers=20_000, months=26, memory="6g", shuffle_partitions=4, labels=50_000, stored_customers=10_000, stored_dates=180, rolling_customers=1_000),
         Scale(name="full", transactions=20_000_000, customers=200_000, months=26, memory="10g", shuffle_partitions=8, labels=100_000, stored_customers=20_000, stored_dates=365, rolling_customers=2_000),
     )
 }  # fmt: skip

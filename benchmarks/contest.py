@@ -67,7 +67,7 @@ class Side:
 @dataclass(frozen=True, kw_only=True)
 class Contest:
     """name: as in the results. target: the highest ratio of ours to the other that we accept; why: what the plan or a profile tells of a
-    target that is missed; more: what else is told of it, asked for when all runs are over. warms_up: whether a first round does not count; not
+    target that is missed; more: what else is told of it, asked for when all runs are over. warm_ups: how many rounds do not count; none
     where each run is a process of its own, or lasts a quarter of an hour, of which what is compiled and read for the first time is nothing.
     """
 
@@ -79,18 +79,18 @@ class Contest:
     note: str = ""
     why: str = ""
     more: Callable[[], Mapping[str, Any]] = dict
-    warms_up: bool = True
+    warm_ups: int = 1
 
 
 def held(contest: Contest, spark: SparkSession | None, *, runs: int) -> dict[str, Any]:
-    """The entry of the contest: one round to warm up, then `runs` rounds in which the sides take turns to begin. Answers are those of the last."""
+    """The entry of the contest: rounds to warm up, then `runs` rounds in which the sides take turns to begin. Answers are those of the last."""
     taken: dict[str, list[Ran]] = {contest.ours.name: [], contest.other.name: []}
     answers: dict[str, Answer] = {}
-    for nth in range(0 if contest.warms_up else 1, runs + 1):
+    for nth in range(1 - contest.warm_ups, runs + 1):
         for side in (contest.ours, contest.other)[:: 1 if nth % 2 else -1]:
             state = side.prepare()
             ran = _timed(side, state, spark)
-            if nth:
+            if nth > 0:
                 taken[side.name].append(ran)
             if nth == runs:
                 answers[side.name] = side.answer(state)
@@ -99,7 +99,7 @@ def held(contest: Contest, spark: SparkSession | None, *, runs: int) -> dict[str
     return {
         "name": contest.name, "question": contest.question, "ours": contest.ours.name, "ours_s": round(ours, 3),
         "other": contest.other.name, "other_s": round(other, 3), "ratio": round(ours / other, 3), "target": contest.target,
-        "met": met, "why": "" if met else contest.why, "equal": mine == answers[contest.other.name], "differing": _differing(answers), "rows": mine.rows, "runs": runs, "warmed_up": contest.warms_up,
+        "met": met, "why": "" if met else contest.why, "equal": mine == answers[contest.other.name], "differing": _differing(answers), "rows": mine.rows, "runs": runs, "warm_ups": contest.warm_ups,
         **_sizes(taken[contest.ours.name]), **{f"other_{name}": size for name, size in _sizes(taken[contest.other.name]).items()},
         **measured_at(), "versions": versions(), "note": contest.note, **contest.more(),
     }  # fmt: skip
