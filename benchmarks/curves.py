@@ -114,9 +114,11 @@ def _draw(found: dict[str, list[dict[str, Any]]], path: Path) -> None:
         axis.plot(across, [one["seconds"] for one in found[name]], marker="o", label="states rolled by a night")
         axis.plot(across, [one["from_all_tiles_seconds"] for one in found[name]], marker=".", linestyle=":", label="made of all tiles")
         axis.set_xlabel(title)
+        axis.xaxis.set_major_formatter("{x:,.10g}")
         axis.set_ylim(bottom=0)
         axis.grid(visible=True, alpha=0.3)
-    axes[0].set_ylabel("seconds")
+    for axis in (axes[0], axes[-1]):
+        axis.set_ylabel("seconds")
     axes[0].legend(frameon=False)
     _draw_phases(axes[-1])
     picture.savefig(path, metadata={"Date": None})

@@ -12,7 +12,7 @@ from typing import Any
 # By phase the function that does it, and who calls it: a name alone may be another one's too.
 OF_FEATURES = MappingProxyType({
     "tiles": ("brought_up_to_date", "_build"), "planning": ("features_of", "_made"), "rolling": ("made", "sweep"),
-    "finishing": ("made", "_made"), "checking": ("check", "_build"), "committing": ("side_by_side", "_build"),
+    "finishing": ("enter_context", "_made"), "checking": ("check", "_build"), "committing": ("side_by_side", "_build"),
 })  # fmt: skip
 # The states are rolled within the call that plans all features.
 WITHIN = MappingProxyType({"planning": "rolling"})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import subprocess
 import sys
 import time
@@ -15,11 +17,12 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from benchmarks import bank, contest, contests, curves, processes
+from benchmarks import bank, contest, contests, curves, phases, processes
 from benchmarks.__main__ import hold_all
 from benchmarks.contest import Answer, Contest, Ran, Side
 from benchmarks.ground import Ground
 from benchmarks.phases import seconds_by_phase
+from jobs.build import features_command, window_states
 from jobs.errors import ConfigurationError
 
 FIELDS = {
@@ -196,6 +199,12 @@ def test_every_date_of_a_year_is_asked_and_some_are_tried():
     assert len(contests.TRIED) == 10
 
 
+def test_what_a_phase_is_told_by_is_called_there():
+    callers = {"_build": features_command._build, "_made": features_command._made, "sweep": window_states.Night.sweep}
+    for called, caller in phases.OF_FEATURES.values():
+        assert re.search(rf"\b{called}\(", inspect.getsource(callers[caller])), (called, caller)
+
+
 def test_the_time_of_a_phase_is_told_by_who_calls_it_and_nested_phases_count_once():
     def made() -> None:
         time.sleep(0.02)
@@ -206,9 +215,12 @@ def test_the_time_of_a_phase_is_told_by_who_calls_it_and_nested_phases_count_onc
     def features_of() -> None:
         sweep()
 
+    def enter_context() -> None:
+        made()
+
     def _made() -> None:
         features_of()
-        made()
+        enter_context()
 
     def unknown() -> None:
         made()
