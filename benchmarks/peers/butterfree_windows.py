@@ -56,7 +56,6 @@ def main() -> None:
         if not (folder / "butterfree.parquet").exists():
             rows.withColumn("as_of_date", F.date_sub(F.to_date("timestamp"), 1)).write.parquet(str(folder / "butterfree.parquet"))
         spark.catalog.clearCache()
-        sessions.settle(spark)
         print(told, flush=True)
 
 

@@ -75,8 +75,6 @@ def main() -> None:
             told["bytes_shuffled"] = sessions.shuffled(spark) - before
         if not (folder / "feast.parquet").exists():
             pq.write_table(job.to_arrow(), folder / "feast.parquet")
-        if spark:
-            sessions.settle(spark)
         print(json.dumps(told), flush=True)
 
 

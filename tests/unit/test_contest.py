@@ -64,9 +64,9 @@ def contest_of(log: list[str], *, theirs: str = "same", times: float = 1, peak_m
     seconds = {"ours": iter([9, 1, 2, 30]), "theirs": iter([9, 10, 40, 20])}
 
     def side(name: str, said: str, times: float = 1) -> Side:
-        def run(state: str) -> Ran:
+        def run(state: int) -> Ran:
             log.append(f"{name} {state}")
-            return Ran(seconds=next(seconds[name]), peak_mb=peak_mb, bytes_read=11)
+            return Ran(seconds=next(seconds[name]), peak_mb=peak_mb and peak_mb + state, bytes_read=11)
 
         numbers = count()
         return Side(
@@ -87,6 +87,7 @@ def test_sides_take_turns_and_medians_are_compared():
     # The first round warms up; then each begins in turn, each run on something prepared for it alone.
     assert log == ["theirs 0", "ours 0", "ours 1", "theirs 1", "theirs 2", "ours 2", "ours 3", "theirs 3"]
     assert (entry["ours_s"], entry["other_s"], entry["ratio"], entry["met"]) == (2, 20, 0.1, True)
+    # Memory is that of the first run of each side: what it leaves in the heap would count for the next.
     assert (entry["equal"], entry["differing"], entry["rows"], entry["peak_mb"], entry["other_peak_mb"]) == (True, {}, 3, 7, 7)
     assert entry["warm_ups"] == 1
     # Of a program that does not tell what it shuffled that is not known, which is not nothing.
