@@ -24,6 +24,8 @@ from benchmarks.peers import sessions
 from benchmarks.processes import bytes_read, forget_peaks, peak_mb, tree
 
 RESULTS = Path(__file__).parent / "results"
+# The JVM gives memory back within this time of a collection.
+SETTLED_S = 1.0
 PACKAGES = ("pyspark", "delta-spark", "duckdb", "pyarrow", "numpy")
 
 
@@ -127,13 +129,19 @@ def _differing(answers: Mapping[str, Answer]) -> dict[str, str]:
     return {name: f"{one.rows} rows, {one.checksum}" for name, one in answers.items()} if len(set(answers.values())) > 1 else {}
 
 
+def _settle(spark: SparkSession) -> None:
+    """What earlier runs left in the heap is given back, so that it is not taken for memory of the next."""
+    spark.sparkContext._jvm.System.gc()  # type: ignore[union-attr] # noqa: SLF001 no other door
+    time.sleep(SETTLED_S)
+
+
 def _timed(side: Side, state: Any, spark: SparkSession | None, *, settles: bool) -> Ran:
     """settles: the session's heap is given back before, so that memory is the run's own. Not where time is what counts: a session that must ask for its
     heap again is not warm, and a night of five seconds took .8 longer.
     """
     used = None if side.is_without_jvm else spark
     if used and settles:
-        sessions.settle(used)
+        _settle(used)
     forget_peaks(_processes(used))
     shuffled, read = _shuffled(used), bytes_read(_processes(used))
     began = time.perf_counter()

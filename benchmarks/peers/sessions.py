@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
-
-# The JVM gives memory back within this time of a collection.
-SETTLED_S = 1.0
-
-
-def settle(spark: Any) -> None:
-    """What earlier runs left in the heap is given back, so that it is not taken for memory of the next."""
-    spark._jvm.System.gc()  # noqa: SLF001 no other door
-    time.sleep(SETTLED_S)
 
 
 def shuffled(spark: Any) -> int:
