@@ -24,10 +24,12 @@ from jobs.serving.training import FEATURES_OF, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from conf.settings import Settings
     from features.spec import FeatureGroup
     from jobs.serving.published import Published
+    from jobs.serving.receipts import Receipt
     from jobs.serving.training import TrainingSet
 
 MODEL_URI = "models:/"
@@ -155,6 +157,10 @@ class FeatureStore:
         )  # fmt: skip
         return training.drawn_again(self._settings, taken, wish, first)
 
+    def folder_of(self, receipt: Receipt) -> Path:
+        """Where a training set's receipt is kept, with its spine."""
+        return receipts.folder_of(self._settings, receipt.receipt)
+
     # --- how
 
     def _chosen(self, features: Sequence[str] | None, purpose: str) -> tuple[tuple[str, ...], list[FeatureGroup]]:
@@ -208,12 +214,18 @@ class FeatureStore:
 
     def _nearest(self, groups: Sequence[FeatureGroup], day: date) -> str:
         """What there is instead, group by group where they differ."""
-        told = {group.table.full_name: published.stored_dates(self._settings, [group]) for group in groups}
-        lacking = {table: sorted(found, key=lambda one: abs(one - day))[:NEAREST] for table, found in told.items() if day not in found}
-        described = "; ".join(
-            f"[{table}] has {[str(one) for one in sorted(nearest)] or 'none at all'}" for table, nearest in lacking.items()
-        )
+        lacking: dict[tuple[str, ...], list[str]] = {}
+        for group in groups:
+            stored = published.stored_dates(self._settings, [group])
+            if day not in stored:
+                nearest = sorted(stored, key=lambda one: abs(one - day))[:NEAREST]
+                lacking.setdefault(tuple(str(one) for one in sorted(nearest)), []).append(group.table.full_name)
+        described = "; ".join(f"{_listed(tables)} {[*dates] or 'none at all'}" for dates, tables in lacking.items())
         return f"{described}; run `kequn features --as-of {day}`"
+
+
+def _listed(tables: Sequence[str]) -> str:
+    return f"[{tables[0]}] has" if len(tables) == 1 else f"[{tables[0]}] and [{len(tables) - 1}] more have"
 
 
 def _drawn(sql: str) -> Drawn:

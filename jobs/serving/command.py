@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from features.spec import PURPOSES
 from jobs.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+    from jobs.serving.receipts import Receipt
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -37,7 +38,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Writes the set and prints its receipt. Raises UsageError, InputNotReadyError, DataRejectedError, ConfigurationError."""
+    """Writes the set and prints in brief what its receipt says, and where it is kept.
+
+    Raises UsageError, InputNotReadyError, DataRejectedError, ConfigurationError.
+    """
     from jobs.store import FeatureStore
 
     if bool(arguments.spine and arguments.purpose) == bool(arguments.receipt):
@@ -52,8 +56,17 @@ def run(arguments: Namespace) -> int:
         )
     )  # fmt: skip
     (drawn.write_parquet if out.suffix == ".parquet" else drawn.write_delta)(out)
-    sys.stdout.write(json.dumps({"out": str(out), **asdict(drawn.receipt)}) + "\n")
+    sys.stdout.write(json.dumps({"out": str(out), **_brief(drawn.receipt), "kept_in": str(store.folder_of(drawn.receipt))}) + "\n")
     return 0
+
+
+def _brief(receipt: Receipt) -> dict[str, Any]:
+    """Without what is a line for each feature, date and table."""
+    dates = sorted(receipt.features_of)
+    return {
+        "receipt": receipt.receipt, "known_at": receipt.known_at, "purpose": receipt.purpose, "rows": receipt.rows,
+        "features": len(receipt.features), "computed": receipt.computed, "first": dates[0] if dates else None, "last": dates[-1] if dates else None,
+    }  # fmt: skip
 
 
 def _free(out: Path) -> Path:

@@ -57,6 +57,11 @@ def digest(rows: pa.Table) -> str:
     return found.hexdigest()
 
 
+def folder_of(settings: Settings, number: str) -> Path:
+    """Where a receipt, its spine and what was computed for it are kept."""
+    return settings.home / FOLDER / number
+
+
 def keep(settings: Settings, receipt: Receipt, spine: pa.Table, computed: pa.Table | None) -> Path:
     """Put the receipt, its spine and what was computed into the deployment's folder, the receipt last; returns where.
 
@@ -64,7 +69,7 @@ def keep(settings: Settings, receipt: Receipt, spine: pa.Table, computed: pa.Tab
     """
     import pyarrow.parquet as pq
 
-    folder = settings.home / FOLDER / receipt.receipt
+    folder = folder_of(settings, receipt.receipt)
     for name, rows in ((SPINE_FILE, spine), (COMPUTED_FILE, computed)):
         if rows is not None:
             with whole(folder / name) as draft:
@@ -81,7 +86,7 @@ def kept(settings: Settings, number: str) -> tuple[Receipt, pa.Table, pa.Table |
     """
     import pyarrow.parquet as pq
 
-    folder = settings.home / FOLDER / number
+    folder = folder_of(settings, number)
     if not (folder / RECEIPT_FILE).is_file():
         raise UsageError(_told_unknown(settings, number))
     try:

@@ -144,6 +144,11 @@ def test_a_date_that_is_not_there_names_the_nearest(store: FeatureStore) -> None
         InputNotReadyError, match=r"^No features of \[2026-01-31\]: \[features.tenure_v1\] has \['2025-11-30', '2025-12-31'\]; "
     ):
         store.read(JANUARY, purpose="risk", features=[NIGHT, REGION])
+    with pytest.raises(
+        InputNotReadyError,
+        match=r"\[features.tenure_v1\] has \['2025-11-30', '2025-12-31'\]; \[features.credit_v1\] and \[1\] more have none at all",
+    ):
+        store.read(JANUARY, purpose="risk", features=["tenure", "value", "credit"])
     with pytest.raises(InputNotReadyError, match=r"\[features.value_v1\] has none at all"):
         store.read(JANUARY, purpose="risk", features=["value"])
 
