@@ -1,8 +1,9 @@
 """Many nights of the job on a bank of whatever kind: what is stored of all features, customers and dates is what a rebuild gives.
 
-Gaps, dates caught up as a range, nights that are split in two or run again, the same delivery twice, late facts, facts that never were and a merger. Sixty nights by
-`make oracle` (forty minutes of its hours), six by `pytest -m full tests/oracle/test_nights.py` (minutes). Finished features bit for bit, as their partials: the stored day tiles. And each revision of a few features is what a twin in
-plain Python tells of what had come by then.
+Gaps, dates caught up as a range, nights that are split in two or run again, the same delivery twice, late facts, facts that never were
+and a merger. Sixty nights by `make oracle` (forty minutes of its hours), six by `pytest -m full tests/oracle/test_nights.py` (minutes).
+Finished features bit for bit, as their partials: the stored day tiles. And each revision of a few features is what a twin in plain Python
+tells of what had come by then.
 """
 
 from __future__ import annotations
