@@ -85,7 +85,10 @@ class Contest:
 
 
 def held(contest: Contest, spark: SparkSession | None, *, runs: int) -> dict[str, Any]:
-    """The entry of the contest: rounds to warm up, then `runs` rounds in which the sides take turns to begin. Answers and bytes are those of the last, memory that of the very first."""
+    """The entry of the contest: rounds to warm up, then `runs` rounds in which the sides take turns to begin.
+
+    Answers and bytes are those of the last, memory that of the very first.
+    """
     taken: dict[str, list[Ran]] = {contest.ours.name: [], contest.other.name: []}
     first: dict[str, Ran] = {}
     answers: dict[str, Answer] = {}

@@ -15,7 +15,7 @@ from jobs.errors import UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from jobs.serving.receipts import Receipt
+    from jobs.serving.training import TrainingSet
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -56,16 +56,20 @@ def run(arguments: Namespace) -> int:
         )
     )  # fmt: skip
     (drawn.write_parquet if out.suffix == ".parquet" else drawn.write_delta)(out)
-    sys.stdout.write(json.dumps({"out": str(out), **_brief(drawn.receipt), "kept_in": str(store.folder_of(drawn.receipt))}) + "\n")
+    sys.stdout.write(json.dumps({"out": str(out), **_brief(drawn), "kept_in": str(store.folder_of(drawn.receipt))}) + "\n")
     return 0
 
 
-def _brief(receipt: Receipt) -> dict[str, Any]:
-    """Without what is a line for each feature, date and table."""
-    dates = sorted(receipt.features_of)
+def _brief(drawn: TrainingSet) -> dict[str, Any]:
+    """Without what is a line for each feature, date and table. features_of: the first and the last date that the features are of."""
+    import pyarrow.compute as pc
+
+    from jobs.serving.training import FEATURES_OF
+
+    told, dates = drawn.receipt, pc.min_max(drawn.arrow.column(FEATURES_OF)).as_py()
     return {
-        "receipt": receipt.receipt, "known_at": receipt.known_at, "purpose": receipt.purpose, "rows": receipt.rows,
-        "features": len(receipt.features), "computed": receipt.computed, "first": dates[0] if dates else None, "last": dates[-1] if dates else None,
+        "receipt": told.receipt, "known_at": told.known_at, "purpose": told.purpose, "rows": told.rows, "features": len(told.features),
+        "computed": told.computed, FEATURES_OF: [day and str(day) for day in dates.values()],
     }  # fmt: skip
 
 

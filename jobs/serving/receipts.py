@@ -62,8 +62,8 @@ def folder_of(settings: Settings, number: str) -> Path:
     return settings.home / FOLDER / number
 
 
-def keep(settings: Settings, receipt: Receipt, spine: pa.Table, computed: pa.Table | None) -> Path:
-    """Put the receipt, its spine and what was computed into the deployment's folder, the receipt last; returns where.
+def keep(settings: Settings, receipt: Receipt, spine: pa.Table, computed: pa.Table | None) -> None:
+    """Put the receipt, its spine and what was computed into the deployment's folder, the receipt last.
 
     Raises ConfigurationError where the folder can't be written.
     """
@@ -76,7 +76,6 @@ def keep(settings: Settings, receipt: Receipt, spine: pa.Table, computed: pa.Tab
                 pq.write_table(rows, draft, compression="zstd")
     with whole(folder / RECEIPT_FILE) as draft:
         draft.write_text(json.dumps(asdict(receipt), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    return folder
 
 
 def kept(settings: Settings, number: str) -> tuple[Receipt, pa.Table, pa.Table | None]:

@@ -394,10 +394,13 @@ def test_by_command(
     receipt = json.loads(capsys.readouterr().out)
     # In brief: the names of all features and the versions of all tables are in the file.
     whole = json.loads((Path(receipt["kept_in"]) / "receipt.json").read_text(encoding="utf-8"))
-    assert {name: whole[name] for name in receipt if name in whole} | {"features": 1} == {
-        name: receipt[name] for name in receipt if name in whole
-    }
-    assert (whole["features"], receipt["rows"], receipt["first"], receipt["last"]) == ([NIGHT], 6, str(NOVEMBER), str(DECEMBER))
+    assert {name: receipt[name] for name in ("receipt", "known_at", "purpose", "rows", "computed")}.items() <= whole.items()
+    assert (whole["features"], receipt["features"], receipt["rows"], receipt["features_of"]) == (
+        [NIGHT],
+        1,
+        6,
+        [str(NOVEMBER), str(DECEMBER)],
+    )
     assert pq.read_table(tmp_path / "set.parquet").column(NIGHT).to_pylist() == [0.4, 0.1, 0.3, 0.7, 0.4, None]
     assert kequn.main(["training-set", "--receipt", receipt["receipt"], "--out", str(tmp_path / "again.parquet")]) == 0
     assert pq.read_table(tmp_path / "again.parquet").equals(pq.read_table(tmp_path / "set.parquet"))
