@@ -80,7 +80,7 @@ def render(found: facts.Facts, told: dict[str, Any]) -> str:
     names, titles = scheme_names()
     return environment.get_template("page.html.j2").render(
         facts=found, summary=told, source_title=source_title(told["source"]), style=Markup((PAGE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 our own file
-        number=svg.number, percent=svg.percent, clock=clock, gib=gib, severities=sections.SEVERITIES,
+        number=svg.number, rows=svg.rows, percent=svg.percent, clock=clock, gib=gib, severities=sections.SEVERITIES,
         feeds=sections.feeds(found), quarantine=sections.quarantine(found), checks=sections.checks(found),
         segments=sections.segments(found, names, titles), models=sections.models(summary.trained(found)), churn=sections.churn(found),
         steps=sections.steps(found.runs), measured=sections.measured(told["measured"]),

@@ -58,11 +58,7 @@ def quarantine(facts: Facts) -> Markup | None:
     """Rows set aside per feed and rule."""
     rows = [row for row in facts.broken if row["severity"] == "quarantine"]
     parts = [
-        Bar(
-            label=f"{row['feed']} · {row['rule']}",
-            parts=[(row["rows"], "bad", row["because"])],
-            note=f"{row['rows']:,} {'row' if row['rows'] == 1 else 'rows'}",
-        )
+        Bar(label=f"{row['feed']} · {row['rule']}", parts=[(row["rows"], "bad", row["because"])], note=svg.rows(row["rows"]))
         for row in rows[:30]
     ]
     return charts.bars(parts, label="Rows set aside by feed and rule", width=1040) if parts else None

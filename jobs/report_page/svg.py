@@ -53,6 +53,11 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if size >= 10 or value == int(value) else f"{value:.2g}"
 
 
+def rows(count: int) -> str:
+    """1 row, 1,234 rows."""
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
+
+
 def percent(share: float, *, places: int = 0) -> str:
     return f"{100 * share:.{places}f}%"
 

@@ -44,6 +44,10 @@ def test_numbers_as_people_read_them(value: float, expected: str) -> None:
     assert svg.number(value) == expected
 
 
+def test_one_row_is_no_rows() -> None:
+    assert [svg.rows(count) for count in (0, 1, 1234)] == ["0 rows", "1 row", "1,234 rows"]
+
+
 def test_the_end_of_an_axis_holds_the_value() -> None:
     assert [svg.nice_top(value) for value in (0, 3, 99, 101)] == [1.0, 3, 100, 150]
 
